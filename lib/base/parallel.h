@@ -1,0 +1,54 @@
+// The whole concurrency vocabulary besides Guarded: run a body over items on a few threads.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace walden {
+
+/// Calls `body(i)` for i in [0, count), on at most `worker_count` threads of which the caller is
+/// one, and returns when all are done. The first failure stops the hand-out of further items and
+/// is rethrown here; calls that are already running finish first. `body` must be safe to call
+/// from several threads. With one worker or one item no thread is started.
+template <class Body>
+void for_each_index_in_parallel(std::size_t count, std::size_t worker_count, const Body& body) {
+    if (worker_count <= 1 || count <= 1) {
+        for (std::size_t i = 0; i < count; ++i) body(i);
+        return;
+    }
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::exception_ptr first_failure;
+    const auto work = [&] {
+        for (std::size_t i; (i = next.fetch_add(1)) < count;) {
+            try {
+                body(i);
+            } catch (...) {
+                next.store(count);
+                const std::lock_guard lock(mutex);
+                if (!first_failure) first_failure = std::current_exception();
+            }
+        }
+    };
+    {
+        std::vector<std::jthread> threads;
+        threads.reserve(worker_count - 1);
+        for (std::size_t i = 1; i < std::min(worker_count, count); ++i) threads.emplace_back(work);
+        work();
+    }
+    if (first_failure) std::rethrow_exception(first_failure);
+}
+
+/// As above, over the elements of a random-access range.
+template <class Items, class Body>
+void for_each_in_parallel(Items& items, std::size_t worker_count, const Body& body) {
+    for_each_index_in_parallel(items.size(), worker_count,
+                               [&](std::size_t i) { body(items[i]); });
+}
+
+}  // namespace walden

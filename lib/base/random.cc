@@ -1,0 +1,22 @@
+#include "base/random.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+
+#include "base/error.h"
+
+namespace walden {
+
+void fill_random(MutableByteView out) {
+    while (!out.empty()) {
+        const ssize_t got = ::getrandom(out.data(), out.size(), 0);
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            throw system_error(ErrorKind::io, "read random bytes", errno);
+        }
+        out = out.subspan(static_cast<std::size_t>(got));
+    }
+}
+
+}  // namespace walden

@@ -1,0 +1,67 @@
+// Memory for keys: zeroed when it goes, never printed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "base/bytes.h"
+
+namespace walden {
+
+/// Overwrites `size` bytes with zeros in a way the compiler keeps.
+void secure_zero(void* memory, std::size_t size) noexcept;
+
+/// N secret bytes. Has no stream operator, no formatter and no comparison on purpose.
+template <std::size_t N>
+class Secret {
+public:
+    static constexpr std::size_t size = N;
+
+    Secret() = default;
+
+    /// Copies from a view of exactly N bytes; the caller zeroes the source.
+    explicit Secret(std::span<const std::byte, N> from) {
+        std::copy(from.begin(), from.end(), bytes_.begin());
+    }
+
+    Secret(const Secret&) = default;
+    Secret& operator=(const Secret&) = default;
+
+    Secret(Secret&& other) noexcept : bytes_(other.bytes_) { other.clear(); }
+
+    Secret& operator=(Secret&& other) noexcept {
+        if (this != &other) {
+            bytes_ = other.bytes_;
+            other.clear();
+        }
+        return *this;
+    }
+
+    ~Secret() { clear(); }
+
+    [[nodiscard]] ByteView view() const { return bytes_; }
+
+    [[nodiscard]] MutableByteView writable() { return bytes_; }
+
+    void clear() noexcept { secure_zero(bytes_.data(), N); }
+
+private:
+    std::array<std::byte, N> bytes_{};
+};
+
+/// Zeroes a buffer of plain bytes when the scope ends.
+class ZeroOnExit {
+public:
+    explicit ZeroOnExit(Bytes& bytes) : bytes_(bytes) {}
+
+    ZeroOnExit(const ZeroOnExit&) = delete;
+    ZeroOnExit& operator=(const ZeroOnExit&) = delete;
+
+    ~ZeroOnExit() { secure_zero(bytes_.data(), bytes_.size()); }
+
+private:
+    Bytes& bytes_;
+};
+
+}  // namespace walden

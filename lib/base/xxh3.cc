@@ -1,0 +1,10 @@
+// The door to xxHash.
+#include <xxhash.h>
+
+#include "base/hash.h"
+
+namespace walden {
+
+std::uint64_t xxh3_64(ByteView bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+}  // namespace walden

@@ -1,0 +1,58 @@
+// Codecs: one whole content in, its encoded bytes out, and back.
+//
+// A codec sees the whole content (a segment, an extent of a base backup) at once and may arrange
+// it as it likes; the container seals the encoded bytes afterwards. What a decoder needs besides
+// the encoded bytes is the codec's id and the exact plain size, both authenticated by the
+// container. The byte formats are in codec/FORMAT.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace walden::codec {
+
+/// The number stored in containers. Never reused, never dropped from decode().
+enum class CodecId : std::uint8_t {
+    none = 0,       ///< encoded bytes are the plain bytes
+    zstd = 1,       ///< blocks of independent zstd frames
+    lz4 = 2,        ///< blocks of LZ4 blocks
+    zero_tail = 3,  ///< reserved: zero runs are a block kind inside zstd and lz4
+    wal = 4,        ///< reserved for the WAL-aware codec
+};
+
+[[nodiscard]] std::string_view to_string(CodecId id);
+
+/// "zstd", "lz4" or "none", as written in the configuration; nullopt for anything else.
+[[nodiscard]] std::optional<CodecId> parse_codec_method(std::string_view method);
+
+struct EncodeOptions {
+    CodecId method = CodecId::zstd;
+    int level = 1;                 ///< zstd: 1 to 19; others ignore it
+    std::size_t worker_count = 1;  ///< threads that may be used; the bytes do not depend on it
+};
+
+struct Encoded {
+    CodecId codec = CodecId::none;  ///< what was used: `none` where the method did not help
+    Bytes bytes;
+};
+
+/// Encodes `plain`, decodes the result again in memory and compares it, block by block, before it
+/// returns. Throws Error(corrupt) if the comparison fails (a codec or memory fault: nothing must
+/// be stored), Error(usage) for a level outside the method's range.
+/// `plain` is at most 64 MiB. The result is never larger than plain + 1 KiB.
+[[nodiscard]] Encoded encode(ByteView plain, const EncodeOptions& options);
+
+/// Decodes to exactly `plain_size` bytes (at most 64 MiB), replacing `out`. The encoded bytes may
+/// be hostile: reads and memory are bounded by their size and plain_size. Throws Error(corrupt)
+/// if they do not decode to exactly that many bytes, Error(usage) for a codec id that this version
+/// does not know ("upgrade walden").
+void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
+            Bytes& out);
+
+/// As decode(), into memory of the caller: the plain size is `out.size()`.
+void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out);
+
+}  // namespace walden::codec

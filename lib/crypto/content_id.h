@@ -1,0 +1,43 @@
+// Content ids: what "identical" means in the store.
+//
+//   leaf_i = HMAC-SHA-256(key, 0x00 | u64 i | u32 size_i | plain_i)     256 KiB each, last shorter
+//   id     = HMAC-SHA-256(key, 0x01 | u64 total | u32 leaf size | u32 n | leaf_0 ... leaf_n-1)
+//
+// All integers little endian. A tree, so that leaves are computed in parallel; leaf size is a
+// constant of the format, so the id does not depend on codec, level or frame size. Keyed per
+// cluster: whoever reads names in the store cannot test guesses of the content. An unencrypted
+// repository uses SHA-256 in place of HMAC-SHA-256.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/secret.h"
+
+namespace walden::crypto {
+
+inline constexpr std::size_t content_id_leaf_size = std::size_t{256} << 10;
+
+struct ContentId {
+    std::array<std::byte, 32> bytes{};
+
+    friend auto operator<=>(const ContentId&, const ContentId&) = default;
+};
+
+/// 64 lower-case hex digits.
+[[nodiscard]] std::string to_string(const ContentId& id);
+[[nodiscard]] std::optional<ContentId> parse_content_id(std::string_view hex);
+
+/// The key of a cluster's content ids; nullopt in an unencrypted repository.
+using ContentIdKey = std::optional<Secret<32>>;
+
+/// Safe to call from several threads at once; uses up to `worker_count` threads itself.
+[[nodiscard]] ContentId compute_content_id(const ContentIdKey& key, ByteView plain,
+                                           std::size_t worker_count);
+
+}  // namespace walden::crypto

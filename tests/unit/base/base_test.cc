@@ -1,0 +1,96 @@
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/parallel.h"
+
+using namespace walden;
+
+TEST_CASE("crc32c gives the check value of the Castagnoli polynomial", "[base][crc]") {
+    CHECK(crc32c(as_bytes("123456789")) == 0xE3069283);
+    CHECK(crc32c({}) == 0);
+}
+
+TEST_CASE("crc32c of pieces equals crc32c of the whole at every length and cut", "[base][crc]") {
+    // Bit by bit, as the definition has it: slow and obviously right.
+    const auto reference = [](ByteView bytes) {
+        std::uint32_t crc = 0xFFFFFFFF;
+        for (const std::byte b : bytes) {
+            crc ^= static_cast<std::uint32_t>(b);
+            for (int i = 0; i < 8; ++i) crc = (crc & 1) != 0 ? crc >> 1 ^ 0x82F63B78 : crc >> 1;
+        }
+        return crc ^ 0xFFFFFFFF;
+    };
+    Bytes bytes(20'000);
+    std::uint32_t state = 1;
+    for (std::byte& b : bytes) b = static_cast<std::byte>((state = state * 1664525 + 1013904223) >> 24);
+    for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 3071u, 3072u, 3073u, 6150u, 20'000u}) {
+        const ByteView view = ByteView(bytes).first(size);
+        CHECK(crc32c(view) == reference(view));
+        const std::size_t cut = size / 3;
+        CHECK(crc32c_finish(crc32c_update(crc32c_update(crc32c_start, view.first(cut)),
+                                          view.subspan(cut))) == reference(view));
+    }
+}
+
+TEST_CASE("a reader that ran out stays failed and returns zeros", "[base][bytes]") {
+    const std::byte raw[] = {std::byte{1}, std::byte{2}, std::byte{3}};
+    ByteReader reader(raw);
+    CHECK(reader.read<std::uint16_t>() == 0x0201);
+    CHECK(reader.ok());
+    CHECK(reader.read<std::uint32_t>() == 0);
+    CHECK_FALSE(reader.ok());
+    CHECK(reader.read<std::uint8_t>() == 0);
+    CHECK(reader.remaining() == 0);
+}
+
+TEST_CASE("hex round trips and refuses odd lengths and strangers", "[base][bytes]") {
+    std::byte out[2];
+    CHECK(parse_hex("0aFf", out));
+    CHECK(to_hex(out) == "0aff");
+    CHECK_FALSE(parse_hex("0af", out));
+    CHECK_FALSE(parse_hex("0agf", out));
+}
+
+TEST_CASE("for_each_index_in_parallel rethrows the first failure", "[base][parallel]") {
+    std::atomic<int> ran{0};
+    CHECK_THROWS_AS(for_each_index_in_parallel(1000, 4,
+                                               [&](std::size_t i) {
+                                                   ++ran;
+                                                   if (i == 3) throw Error(ErrorKind::io, "no");
+                                               }),
+                    Error);
+    CHECK(ran < 1000);
+}
+
+TEST_CASE("NewFile without commit leaves nothing behind", "[base][file]") {
+    const std::string dir = std::filesystem::temp_directory_path() /
+                            ("walden-base-test-" + std::to_string(::getpid()));
+    make_directories(dir);
+    {
+        NewFile file(dir + "/a", 0600);
+        file.write(as_bytes("half"));
+    }
+    CHECK(std::filesystem::is_empty(dir));
+    {
+        NewFile file(dir + "/a", 0600);
+        file.write(as_bytes("whole"));
+        file.sync();
+        CHECK(file.commit_new());
+    }
+    {
+        NewFile file(dir + "/a", 0600);
+        file.write(as_bytes("other"));
+        CHECK_FALSE(file.commit_new());
+    }
+    CHECK(as_text(*read_file(dir + "/a", 100)) == "whole");
+    CHECK_THROWS_AS(read_file(dir + "/a", 4), Error);
+    CHECK_THROWS_AS(read_file(dir, 100), Error);
+    CHECK_FALSE(read_file(dir + "/b", 100).has_value());
+    std::filesystem::remove_all(dir);
+}
