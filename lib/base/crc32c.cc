@@ -3,9 +3,9 @@
 // One CRC instruction has a latency of three cycles and a throughput of one, so long inputs are
 // cut into three lanes that run at once and are joined by multiplying with x^(8n) modulo the
 // polynomial (two table look-ups a byte of CRC). Short records take the single lane.
-#include <array>
-
 #include "base/hash.h"
+
+#include <array>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -85,11 +85,17 @@ WALDEN_CRC_TARGET inline std::uint32_t step8(std::uint32_t crc, const std::byte*
     return static_cast<std::uint32_t>(_mm_crc32_u64(crc, load_le<std::uint64_t>(at)));
 }
 
+WALDEN_CRC_TARGET inline std::uint32_t step_word(std::uint64_t word) {
+    return static_cast<std::uint32_t>(_mm_crc32_u64(0, word));
+}
+
 WALDEN_CRC_TARGET inline std::uint32_t step1(std::uint32_t crc, std::byte value) {
     return _mm_crc32_u8(crc, static_cast<unsigned char>(value));
 }
 
-bool cpu_has_crc() { return __builtin_cpu_supports("sse4.2") != 0; }
+bool cpu_has_crc() {
+    return __builtin_cpu_supports("sse4.2") != 0;
+}
 #else
 #define WALDEN_CRC_TARGET __attribute__((target("+crc")))
 
@@ -97,15 +103,32 @@ WALDEN_CRC_TARGET inline std::uint32_t step8(std::uint32_t crc, const std::byte*
     return __crc32cd(crc, load_le<std::uint64_t>(at));
 }
 
+WALDEN_CRC_TARGET inline std::uint32_t step_word(std::uint64_t word) {
+    return __crc32cd(0, word);
+}
+
 WALDEN_CRC_TARGET inline std::uint32_t step1(std::uint32_t crc, std::byte value) {
     return __crc32cb(crc, static_cast<std::uint8_t>(value));
 }
 
-bool cpu_has_crc() { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
+bool cpu_has_crc() {
+    return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+}
 #endif
 
-WALDEN_CRC_TARGET std::uint32_t update_by_instruction(std::uint32_t crc, const std::byte* at,
-                                                      std::size_t size) {
+/// The last bytes of an input, fewer than 8, without a loop whose length is hard to predict. A CRC
+/// of zero does not change over leading zeros, so the CRC is xored into the bytes, these are moved
+/// to the end of a word of zeros, and that word is taken in one step; what of the CRC lies beyond
+/// fewer than four bytes is added as it would be shifted.
+WALDEN_CRC_TARGET inline std::uint32_t step_rest(std::uint32_t crc, std::uint64_t rest,
+                                                 std::size_t size) {
+    const std::size_t shift = 8 * (7 - size);
+    const std::uint64_t word = (rest ^ crc) << shift << 8;
+    return step_word(word) ^ static_cast<std::uint32_t>(std::uint64_t{crc} >> 8 * size);
+}
+
+WALDEN_CRC_TARGET inline std::uint32_t update_by_instruction(std::uint32_t crc, const std::byte* at,
+                                                             std::size_t size) {
     for (; size >= 3 * lane_size; at += 3 * lane_size, size -= 3 * lane_size) {
         std::uint32_t second = 0;
         std::uint32_t third = 0;
@@ -116,9 +139,24 @@ WALDEN_CRC_TARGET std::uint32_t update_by_instruction(std::uint32_t crc, const s
         }
         crc = shift_by_lane(shift_by_lane(crc) ^ second) ^ third;
     }
+    if (size < 8) {
+        for (; size > 0; ++at, --size) crc = step1(crc, *at);
+        return crc;
+    }
+    const std::byte* const end = at + size;
     for (; size >= 8; at += 8, size -= 8) crc = step8(crc, at);
-    for (; size > 0; ++at, --size) crc = step1(crc, *at);
-    return crc;
+    // The last 8 bytes of the input hold the rest in their upper part.
+    const std::uint64_t last = load_le<std::uint64_t>(end - 8);
+    return step_rest(crc, last >> 8 >> 8 * (7 - size), size);
+}
+
+WALDEN_CRC_TARGET std::uint32_t update_with_instruction(std::uint32_t crc, ByteView bytes) {
+    return update_by_instruction(crc, bytes.data(), bytes.size());
+}
+
+WALDEN_CRC_TARGET std::uint32_t crc_with_instruction(ByteView first, ByteView second) {
+    const std::uint32_t crc = update_by_instruction(crc32c_start, first.data(), first.size());
+    return update_by_instruction(crc, second.data(), second.size());
 }
 
 const bool has_crc_instruction = cpu_has_crc();
@@ -129,9 +167,16 @@ const bool has_crc_instruction = cpu_has_crc();
 
 std::uint32_t crc32c_update(std::uint32_t crc, ByteView bytes) {
 #if defined(__x86_64__) || (defined(__aarch64__) && defined(__linux__))
-    if (has_crc_instruction) return update_by_instruction(crc, bytes.data(), bytes.size());
+    if (has_crc_instruction) return update_with_instruction(crc, bytes);
 #endif
     return update_by_table(crc, bytes.data(), bytes.size());
+}
+
+std::uint32_t crc32c(ByteView first, ByteView second) {
+#if defined(__x86_64__) || (defined(__aarch64__) && defined(__linux__))
+    if (has_crc_instruction) return crc32c_finish(crc_with_instruction(first, second));
+#endif
+    return crc32c_finish(crc32c_update(crc32c_update(crc32c_start, first), second));
 }
 
 }  // namespace walden
