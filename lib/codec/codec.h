@@ -6,11 +6,12 @@
 // container. The byte formats are in codec/FORMAT.md.
 #pragma once
 
+#include "base/bytes.h"
+
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-
-#include "base/bytes.h"
 
 namespace walden::codec {
 
@@ -23,6 +24,10 @@ enum class CodecId : std::uint8_t {
     wal = 4,        ///< reserved for the WAL-aware codec
 };
 
+/// The largest content; see vault/object_storage.h.
+inline constexpr std::size_t plain_size_max = std::size_t{64} << 20;
+
+/// The name of a codec, also of a reserved one; "unknown" for other numbers.
 [[nodiscard]] std::string_view to_string(CodecId id);
 
 /// "zstd", "lz4" or "none", as written in the configuration; nullopt for anything else.
@@ -40,15 +45,19 @@ struct Encoded {
 };
 
 /// Encodes `plain`, decodes the result again in memory and compares it, block by block, before it
-/// returns. Throws Error(corrupt) if the comparison fails (a codec or memory fault: nothing must
-/// be stored), Error(usage) for a level outside the method's range.
-/// `plain` is at most 64 MiB. The result is never larger than plain + 1 KiB.
+/// returns. The result is never larger than `plain`: where the method saves nothing it is `none`.
+/// Throws Error(corrupt) if the comparison fails (a codec or memory fault: nothing must be stored),
+/// Error(usage) for a level outside the method's range, a method that cannot be written, or more
+/// than plain_size_max bytes. Safe from several threads.
 [[nodiscard]] Encoded encode(ByteView plain, const EncodeOptions& options);
 
-/// Decodes to exactly `plain_size` bytes (at most 64 MiB), replacing `out`. The encoded bytes may
-/// be hostile: reads and memory are bounded by their size and plain_size. Throws Error(corrupt)
-/// if they do not decode to exactly that many bytes, Error(usage) for a codec id that this version
-/// does not know ("upgrade walden").
+/// Decodes to exactly `plain_size` bytes (at most plain_size_max), replacing `out`. The encoded
+/// bytes may be hostile: time and memory are bounded by their size and plain_size, and no memory is
+/// taken before header and block table are found right. Throws Error(corrupt) if they do not decode
+/// to exactly that many bytes, Error(usage) for a codec id or layout version that this version does
+/// not know ("upgrade walden"). After a failure `out` is undefined. That the bytes are those that
+/// were encoded is for the container to prove: a flipped bit may decode to something else.
+/// Safe from several threads.
 void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
             Bytes& out);
 
