@@ -1,7 +1,9 @@
 // The port: all that walden asks of a place to keep objects. Owned by the engine, implemented in
 // storage/, wrapped by storage/wrappers/ (retrying, counting, faulty), checked by one contract
-// suite (tests/unit/storage_contract_test.cc) against every implementation.
+// suite (tests/support/storage_contract.h) against every implementation.
 #pragma once
+
+#include "base/bytes.h"
 
 #include <cstdint>
 #include <functional>
@@ -9,8 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "base/bytes.h"
 
 namespace walden::vault {
 
@@ -77,7 +77,16 @@ public:
     [[nodiscard]] virtual std::string describe() const = 0;
 };
 
+/// True if `key` follows the rules of ObjectStorage.
+[[nodiscard]] bool is_valid_key(std::string_view key);
+
 /// Throws Error(usage) unless `key` follows the rules of ObjectStorage.
 void require_valid_key(std::string_view key);
+
+/// Throws Error(usage) unless some valid key can start with `prefix`; the empty prefix is fine.
+void require_valid_prefix(std::string_view prefix);
+
+/// Throws Error(usage) if `body_size` is more than an object may have.
+void require_valid_size(std::size_t body_size);
 
 }  // namespace walden::vault
