@@ -36,8 +36,9 @@ void FileDescriptor::close_checked(const std::string& path) {
     if (fd >= 0 && ::close(fd) != 0 && errno != EINTR) fail("close", path);
 }
 
-NewFile::NewFile(std::string path, mode_t mode) : path_(std::move(path)) {
-    temporary_ = format("{}.tmp.{}.{}", path_, ::getpid(), to_hex(random_array<6>()));
+NewFile::NewFile(std::string path, mode_t mode, std::string prefix) : path_(std::move(path)) {
+    if (prefix.empty()) prefix = path_ + ".tmp";
+    temporary_ = format("{}.{}.{}", prefix, ::getpid(), to_hex(random_array<6>()));
     fd_ = FileDescriptor(
         ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd_.valid()) {

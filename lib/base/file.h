@@ -51,9 +51,9 @@ private:
 /// One thread at a time.
 class NewFile {
 public:
-    /// Creates a temporary with a name of its own beside `path` ("<path>.tmp.<pid>.<random>"),
-    /// mode `mode`. Throws Error(io).
-    NewFile(std::string path, mode_t mode);
+    /// Creates the temporary "<prefix>.<pid>.<random>", mode `mode`; the prefix is a path in the same
+    /// file system, "<path>.tmp" if empty. Throws Error(io).
+    NewFile(std::string path, mode_t mode, std::string prefix = "");
 
     NewFile(const NewFile&) = delete;
     NewFile& operator=(const NewFile&) = delete;

@@ -1,0 +1,158 @@
+#include "inspect/survey.h"
+
+#include "base/error.h"
+#include "base/format.h"
+
+namespace walden::inspect {
+
+namespace {
+
+/// How far back from a timeline's end a commit is looked for.
+constexpr std::uint64_t commit_search_max = 16;
+
+std::string last_component(const std::string& key) {
+    return key.substr(key.find_last_of('/') + 1);
+}
+
+void add_segment(TimelineSurvey& timeline, std::uint64_t number, std::uint64_t entry_size) {
+    if (timeline.runs.empty() || timeline.runs.back().last + 1 != number)
+        timeline.runs.push_back({.first = number, .last = number});
+    timeline.runs.back().last = number;
+    ++timeline.segment_count;
+    timeline.stored_bytes += entry_size;
+}
+
+class Surveyor {
+public:
+    Surveyor(const vault::ClusterVault& vault, wal::SegmentSize size)
+        : vault_(vault), size_(size) {}
+
+    void list_segments() {
+        vault_.storage().list(vault_.layout().wal_prefix(), "", [&](const vault::ObjectInfo& info) {
+            if (const auto name = segment_of_key(info.key, size_))
+                add_segment(timeline(name->timeline), name->segment_number, info.size);
+            return true;
+        });
+    }
+
+    void list_contents() {
+        const std::string prefix = vault_.layout().content_prefix();
+        vault_.storage().list(prefix, "", [&](const vault::ObjectInfo& info) {
+            const auto name = wal::parse_wal_file_name(last_component(info.key).substr(0, 24));
+            if (name && name->kind == wal::WalFileKind::segment)
+                timeline(name->timeline).stored_bytes += info.size;
+            return true;
+        });
+    }
+
+    void list_histories() {
+        vault_.storage().list(
+            vault_.layout().history_prefix(), "", [&](const vault::ObjectInfo& info) {
+                const auto name = wal::parse_wal_file_name(last_component(info.key));
+                if (name && name->kind == wal::WalFileKind::history)
+                    read_history(timeline(name->timeline), info.key);
+                return true;
+            });
+    }
+
+    void finish() {
+        for (auto& [id, survey] : timelines_) {
+            survey.plain_bytes = survey.segment_count * size_.bytes();
+            survey.owner = vault_.find_claim(wal::timeline_part(id));
+            if (survey.runs.empty()) continue;
+            survey.oldest = summarize({id, survey.runs.front().first});
+            survey.newest = summarize({id, survey.runs.back().last});
+            find_latest_commit(survey);
+        }
+    }
+
+    [[nodiscard]] std::vector<TimelineSurvey> take() {
+        std::vector<TimelineSurvey> all;
+        for (auto& [id, survey] : timelines_) all.push_back(std::move(survey));
+        return all;
+    }
+
+private:
+    TimelineSurvey& timeline(wal::TimelineId id) {
+        TimelineSurvey& survey = timelines_[id];
+        survey.timeline = id;
+        return survey;
+    }
+
+    void read_history(TimelineSurvey& survey, const std::string& key) {
+        survey.has_history_file = true;
+        if (!vault_.keys().can_read_contents()) return;
+        try {
+            const auto stored = vault_.find_entry(key);
+            if (!stored) return;
+            Bytes bytes;
+            vault_.read_contents(stored->entry, bytes);
+            survey.history = wal::parse_timeline_history(bytes, survey.timeline).history;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::corrupt) throw;
+        }
+    }
+
+    std::optional<SegmentSummary> summarize(const wal::SegmentName& name) {
+        const std::string text = to_string(name, size_);
+        const auto stored = vault_.find_entry(vault_.layout().segment_key(text));
+        if (!stored) return std::nullopt;  // expired since it was listed
+        const auto facts = wal::decode_facts(stored->entry.facts);
+        return SegmentSummary{.file_name = text,
+                              .facts = facts.value_or(wal::StoredFacts{}),
+                              .archived = stored->entry.writer.time};
+    }
+
+    void find_latest_commit(TimelineSurvey& survey) {
+        const SegmentRun& run = survey.runs.back();
+        for (std::uint64_t back = 0; back < run.count() && back < commit_search_max; ++back) {
+            const auto summary = summarize({survey.timeline, run.last - back});
+            if (!summary || !summary->facts.facts.end_times) continue;
+            survey.latest_commit = summary->facts.facts.end_times->latest;
+            return;
+        }
+    }
+
+    const vault::ClusterVault& vault_;
+    wal::SegmentSize size_;
+    std::map<wal::TimelineId, TimelineSurvey> timelines_;
+};
+
+std::vector<std::string> list_names(const vault::ClusterVault& vault, const std::string& prefix) {
+    std::vector<std::string> names;
+    vault.storage().list(prefix, "", [&](const vault::ObjectInfo& info) {
+        names.push_back(last_component(info.key));
+        return true;
+    });
+    return names;
+}
+
+}  // namespace
+
+std::optional<wal::SegmentName> segment_of_key(const std::string& key, wal::SegmentSize size) {
+    return wal::parse_segment_name(last_component(key), size);
+}
+
+ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t system_identifier) {
+    ClusterSurvey survey{.system_identifier = system_identifier,
+                         .identity = vault.find_identity(),
+                         .timelines = {},
+                         .labels = {},
+                         .conflicts = {}};
+    if (!survey.identity)
+        throw Error(ErrorKind::corrupt,
+                    format("cluster {} has no identity in the archive", system_identifier));
+    const auto size = wal::SegmentSize::from_bytes(survey.identity->segment_size);
+    if (!size) throw Error(ErrorKind::corrupt, "cluster identity has an impossible segment size");
+    Surveyor surveyor(vault, *size);
+    surveyor.list_segments();
+    surveyor.list_contents();
+    surveyor.list_histories();
+    surveyor.finish();
+    survey.timelines = surveyor.take();
+    survey.labels = list_names(vault, vault.layout().label_prefix());
+    survey.conflicts = list_names(vault, vault.layout().conflict_prefix());
+    return survey;
+}
+
+}  // namespace walden::inspect

@@ -1,0 +1,64 @@
+// What the archive of one cluster holds, from listings and a few entries: the work behind
+// `walden info`, and the first step of `walden verify`. Reads only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vault/cluster_vault.h"
+#include "wal/file_name.h"
+#include "wal/stored_facts.h"
+#include "wal/timeline_history.h"
+
+namespace walden::inspect {
+
+/// Segments without a hole between them, of one timeline.
+struct SegmentRun {
+    std::uint64_t first = 0;  ///< segment numbers
+    std::uint64_t last = 0;
+
+    [[nodiscard]] std::uint64_t count() const { return last - first + 1; }
+};
+
+/// What one end of a run tells.
+struct SegmentSummary {
+    std::string file_name;
+    wal::StoredFacts facts;
+    std::int64_t archived = 0;  ///< Unix seconds, by the writer's clock
+};
+
+struct TimelineSurvey {
+    wal::TimelineId timeline = 0;
+    std::vector<SegmentRun> runs;  ///< ascending; more than one means holes
+    std::uint64_t segment_count = 0;
+    std::uint64_t plain_bytes = 0;
+    std::uint64_t stored_bytes = 0;  ///< entries and contents
+    std::optional<wal::TimelineHistory> history;
+    bool has_history_file = false;
+    std::optional<vault::Claim> owner;
+    std::optional<SegmentSummary> oldest;
+    std::optional<SegmentSummary> newest;
+    std::optional<wal::Timestamp> latest_commit;  ///< the newest commit or abort that was archived
+};
+
+struct ClusterSurvey {
+    std::uint64_t system_identifier = 0;
+    std::optional<vault::ClusterIdentity> identity;
+    std::vector<TimelineSurvey> timelines;  ///< ascending
+    std::vector<std::string> labels;     ///< object names below labels/
+    std::vector<std::string> conflicts;  ///< object names below conflicts/
+};
+
+/// Lists the cluster and reads the entries at the ends of its timelines. Throws what ClusterVault
+/// throws; a damaged history is left out, `walden verify` names it.
+[[nodiscard]] ClusterSurvey survey_cluster(const vault::ClusterVault& vault,
+                                           std::uint64_t system_identifier);
+
+/// The segment name in the key of an entry below wal/, nullopt for another key.
+[[nodiscard]] std::optional<wal::SegmentName> segment_of_key(const std::string& key,
+                                                             wal::SegmentSize size);
+
+}  // namespace walden::inspect

@@ -1,0 +1,56 @@
+#include "pg/control_file.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "base/hash.h"
+
+namespace walden::pg {
+
+namespace {
+
+// The struct differs between versions and configurations, but its CRC is always its last member
+// and covers all before it; the rest of the file is zeros. PostgreSQL 13 to 18 have 240 to 320
+// bytes.
+constexpr std::size_t crc_offset_min = 200;
+constexpr std::size_t crc_offset_max = 508;
+constexpr std::size_t control_file_size_max = 64 << 10;
+
+bool has_valid_crc(ByteView bytes) {
+    for (std::size_t offset = crc_offset_min; offset <= crc_offset_max; offset += 4)
+        if (offset + 4 <= bytes.size() &&
+            load_le<std::uint32_t>(bytes.data() + offset) == crc32c(bytes.first(offset)))
+            return true;
+    return false;
+}
+
+}  // namespace
+
+std::optional<ControlFile> parse_control_file(ByteView bytes) {
+    if (!has_valid_crc(bytes)) return std::nullopt;
+    ByteReader reader(bytes);
+    ControlFile control;
+    control.system_identifier = reader.read<std::uint64_t>();
+    control.control_version = reader.read<std::uint32_t>();
+    control.catalog_version = reader.read<std::uint32_t>();
+    const auto state = reader.read<std::uint32_t>();
+    if (state > static_cast<std::uint32_t>(ClusterState::in_production)) return std::nullopt;
+    control.state = static_cast<ClusterState>(state);
+    return control;
+}
+
+std::optional<ControlFile> read_control_file(const std::string& pgdata) {
+    const std::string path = pgdata + "/global/pg_control";
+    constexpr int attempts = 5;
+    for (int attempt = 1;; ++attempt) {
+        const auto bytes = read_file(path, control_file_size_max);
+        if (!bytes) return std::nullopt;
+        if (auto control = parse_control_file(*bytes)) return control;
+        if (attempt == attempts)
+            throw Error(ErrorKind::corrupt,
+                        format("\"{}\" is not a control file of PostgreSQL 13 to 18, or damaged",
+                               path));
+    }
+}
+
+}  // namespace walden::pg

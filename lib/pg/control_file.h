@@ -1,0 +1,40 @@
+// global/pg_control: which cluster a data directory is (src/include/catalog/pg_control.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace walden::pg {
+
+/// DBState of pg_control.h.
+enum class ClusterState : std::uint32_t {
+    starting_up = 0,
+    shut_down = 1,
+    shut_down_in_recovery = 2,
+    shutting_down = 3,
+    in_crash_recovery = 4,
+    in_archive_recovery = 5,
+    in_production = 6,
+};
+
+struct ControlFile {
+    std::uint64_t system_identifier = 0;
+    std::uint32_t control_version = 0;  ///< 1300 for PostgreSQL 13 to 16, 1700, 1800
+    std::uint32_t catalog_version = 0;
+    ClusterState state = ClusterState::starting_up;
+};
+
+/// Parses the file's bytes; nullopt unless it is a control file whose CRC-32C is right. The server
+/// may be writing it: a caller reads again before it believes in damage (fault 49 of PostgreSQL
+/// 13.13/15.5: torn reads happen).
+[[nodiscard]] std::optional<ControlFile> parse_control_file(ByteView bytes);
+
+/// Reads <pgdata>/global/pg_control, a few times if it is torn. nullopt if there is none. Throws
+/// Error(corrupt | io).
+[[nodiscard]] std::optional<ControlFile> read_control_file(const std::string& pgdata);
+
+}  // namespace walden::pg

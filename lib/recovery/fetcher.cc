@@ -1,0 +1,155 @@
+#include "recovery/fetcher.h"
+
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "wal/segment_identity.h"
+#include "wal/timeline_history.h"
+
+namespace walden::recovery {
+
+namespace {
+
+/// The first object whose key starts with `prefix` and comes after `start_after`.
+std::optional<std::string> first_object(vault::ObjectStorage& storage, const std::string& prefix,
+                                        const std::string& start_after) {
+    std::optional<std::string> first;
+    storage.list(prefix, start_after, [&](const vault::ObjectInfo& object) {
+        first = object.key;
+        return false;
+    });
+    return first;
+}
+
+std::string base_name(const std::string& path) {
+    const std::size_t slash = path.find_last_of('/');
+    return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {
+    const auto name = wal::parse_wal_file_name(file_name);
+    if (!name)
+        throw Error(ErrorKind::usage,
+                    format("\"{}\" is not the name of a file that PostgreSQL archives", file_name));
+    return in_context(
+        [&] { return format("fetch {}", file_name); },
+        [&]() -> std::optional<FetchedFile> {
+            auto stored = find(*name, file_name);
+            if (!stored) {
+                require_absence_is_plausible(*name, file_name);
+                return std::nullopt;
+            }
+            FetchedFile file{.entry = std::move(stored->entry), .bytes = {}};
+            if (file.entry.file_name != file_name ||
+                file.entry.system_identifier != settings_.system_identifier)
+                throw Error(ErrorKind::corrupt,
+                            format("entry names {} of cluster {}", file.entry.file_name,
+                                   file.entry.system_identifier));
+            vault_.read_contents(file.entry, file.bytes);
+            require_sound(*name, file);
+            return file;
+        });
+}
+
+std::optional<vault::StoredEntry> Fetcher::find(const wal::WalFileName& name,
+                                                const std::string& file_name) const {
+    const vault::ClusterLayout& layout = vault_.layout();
+    switch (name.kind) {
+        case wal::WalFileKind::segment: return vault_.find_entry(layout.segment_key(file_name));
+        case wal::WalFileKind::history: return vault_.find_entry(layout.history_key(file_name));
+        case wal::WalFileKind::backup_label: return vault_.find_entry(layout.label_key(file_name));
+        case wal::WalFileKind::partial: return find_partial(file_name);
+    }
+    return std::nullopt;
+}
+
+std::optional<vault::StoredEntry> Fetcher::find_partial(const std::string& file_name) const {
+    std::vector<std::string> keys;
+    vault_.storage().list(vault_.layout().partial_prefix(file_name), "",
+                          [&](const vault::ObjectInfo& object) {
+                              keys.push_back(object.key);
+                              return keys.size() < 2;
+                          });
+    if (keys.size() > 1)
+        throw Error(ErrorKind::conflict,
+                    format("the archive has several variants of {}", file_name))
+            .with_hint("\"walden info\" lists them. PostgreSQL never asks for such a file.");
+    if (keys.empty()) return std::nullopt;
+    return vault_.find_entry(keys.front());
+}
+
+void Fetcher::require_absence_is_plausible(const wal::WalFileName& name,
+                                           const std::string& file_name) const {
+    const vault::ClusterLayout& layout = vault_.layout();
+    const std::string timeline = wal::timeline_part(name.timeline);
+    if (name.kind == wal::WalFileKind::segment) {
+        const auto later = first_object(vault_.storage(), layout.timeline_prefix(timeline),
+                                        layout.segment_key(file_name));
+        if (later)
+            throw Error(ErrorKind::corrupt,
+                        format("the archive has no {}, but it has {} of the same timeline: a hole, "
+                               "not the end of WAL",
+                               file_name, base_name(*later)))
+                .with_hint("\"walden info\" shows which WAL is restorable. If the server's pg_wal "
+                           "still has the file, push it.");
+    } else if (name.kind == wal::WalFileKind::history && name.timeline > 1) {
+        const auto any = first_object(vault_.storage(), layout.timeline_prefix(timeline), "");
+        if (any)
+            throw Error(ErrorKind::corrupt,
+                        format("the archive has WAL of timeline {}, but not its history",
+                               name.timeline))
+                .with_hint("Recovery cannot know where that timeline begins. If a server's pg_wal "
+                           "still has the file, push it.");
+    }
+}
+
+void Fetcher::require_sound(const wal::WalFileName& name, const FetchedFile& file) const {
+    if (name.kind == wal::WalFileKind::history) {
+        const auto parsed = wal::parse_timeline_history(file.bytes, name.timeline);
+        if (!parsed.history)
+            throw Error(ErrorKind::corrupt,
+                        format("timeline history is malformed: {}", parsed.reason));
+        return;
+    }
+    if (name.kind != wal::WalFileKind::segment && name.kind != wal::WalFileKind::partial) return;
+    const auto segment = wal::resolve_segment(name, settings_.segment_size);
+    if (!segment)
+        throw Error(ErrorKind::foreign,
+                    format("a cluster with segments of {} bytes has no such segment",
+                           settings_.segment_size.bytes()));
+    const auto mismatch = wal::check_segment_identity(
+        file.bytes, {.name = *segment,
+                     .segment_size = settings_.segment_size,
+                     .system_identifier = settings_.system_identifier,
+                     .major_version = std::nullopt});
+    if (mismatch) throw Error(wal::error_kind(mismatch->problem), mismatch->text);
+
+    const auto facts = wal::decode_facts(file.entry.facts);
+    if (!facts) throw Error(ErrorKind::corrupt, "entry has no readable WAL facts");
+    if (name.kind == wal::WalFileKind::segment && facts->is_damaged() &&
+        settings_.on_damaged_wal == DamagedWalPolicy::refuse)
+        throw Error(ErrorKind::corrupt,
+                    format("segment was damaged already when it was archived, at {}: {}",
+                           to_string(facts->stopped_at), facts->reason))
+            .with_hint("Recovery would end there and open the database. To go exactly that far, set "
+                       "fetch.on_damaged_wal = \"deliver\" and a recovery target before it.");
+}
+
+void deliver(const std::string& path, ByteView bytes) {
+    const std::string name = base_name(path);
+    const bool asked_by_server = name == "RECOVERYXLOG" || name == "RECOVERYHISTORY";
+    // The server removes left-over "xlogtemp.*" when it starts (RemoveTempXlogFiles), so what a
+    // killed fetch leaves in pg_wal does not stay.
+    const std::string directory = parent_directory(path);
+    NewFile file(path, 0600, asked_by_server ? directory + "/xlogtemp.walden" : path + ".tmp");
+    file.write(bytes);
+    if (!asked_by_server) file.sync();
+    file.commit_replacing();
+    if (!asked_by_server) sync_directory(directory);
+}
+
+}  // namespace walden::recovery

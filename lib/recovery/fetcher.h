@@ -1,0 +1,69 @@
+// Brings one archived file back: the work behind walden-fetch and, later, the prefetcher.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "vault/cluster_vault.h"
+#include "wal/file_name.h"
+#include "wal/stored_facts.h"
+
+namespace walden::recovery {
+
+enum class DamagedWalPolicy : std::uint8_t {
+    refuse,   ///< recovery would end there without a word
+    deliver,  ///< an operator wants to go as far as the damage
+};
+
+struct FetchSettings {
+    std::uint64_t system_identifier = 0;
+    wal::SegmentSize segment_size;
+    DamagedWalPolicy on_damaged_wal = DamagedWalPolicy::refuse;
+};
+
+/// The proven bytes of an archived file.
+struct FetchedFile {
+    vault::Entry entry;
+    Bytes bytes;
+};
+
+/// A pure function of the store: the answer to a name never depends on what was asked before
+/// (invariant 18). Safe to call from several threads.
+class Fetcher {
+public:
+    /// `vault` must outlive the object, and its repository's descriptor must have been read in this
+    /// run: that makes "not there" believable (invariant 16).
+    Fetcher(const vault::ClusterVault& vault, FetchSettings settings)
+        : vault_(vault), settings_(settings) {}
+
+    /// The file's bytes, decoded, equal in content id to what was archived, and for a segment with
+    /// the right cluster, timeline, position and size in its first page. nullopt if the store
+    /// positively has no such file and nothing says that it should. Throws
+    ///   Error(usage)    not a name that PostgreSQL asks for
+    ///   Error(corrupt)  damaged in the store or at its source; or missing where later WAL of the
+    ///                   same timeline is there, which is a hole and not the end of WAL
+    ///   Error(foreign)  of another cluster or repository
+    /// and what the storage throws.
+    [[nodiscard]] std::optional<FetchedFile> fetch(const std::string& file_name) const;
+
+private:
+    [[nodiscard]] std::optional<vault::StoredEntry> find(const wal::WalFileName& name,
+                                                         const std::string& file_name) const;
+    [[nodiscard]] std::optional<vault::StoredEntry> find_partial(
+        const std::string& file_name) const;
+    void require_absence_is_plausible(const wal::WalFileName& name,
+                                      const std::string& file_name) const;
+    void require_sound(const wal::WalFileName& name, const FetchedFile& file) const;
+
+    const vault::ClusterVault& vault_;
+    FetchSettings settings_;
+};
+
+/// Puts `bytes` at `path` by way of a temporary beside it and a rename, so that nobody sees a part
+/// and a symbolic link is replaced rather than followed (fault 48). PostgreSQL syncs what it asked
+/// for itself (durable_rename in KeepFileRestoredFromArchive), anybody else's file is synced here.
+/// Throws Error(io) and leaves nothing behind.
+void deliver(const std::string& path, ByteView bytes);
+
+}  // namespace walden::recovery

@@ -1,0 +1,175 @@
+#include "vault/cluster_vault.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "base/error.h"
+#include "base/format.h"
+
+namespace walden::vault {
+
+std::optional<Bytes> ClusterVault::get_record(ObjectKind kind, const std::string& key,
+                                              std::uint64_t* stored_size) const {
+    Bytes object;
+    if (!storage_.get(key, object)) return std::nullopt;
+    if (stored_size != nullptr) *stored_size = object.size();
+    return in_context([&] { return format("open {} \"{}\"", to_string(kind), key); }, [&] {
+        Unsealed unsealed = unseal_object(keys_, {.kind = kind, .key = key}, object);
+        if (unsealed.codec != codec::CodecId::none)
+            throw Error(ErrorKind::corrupt, "record is encoded");
+        return std::move(unsealed.encoded);
+    });
+}
+
+ObjectStorage::PutOutcome ClusterVault::put_record(ObjectKind kind, const std::string& key,
+                                                   ByteView body) const {
+    return storage_.put_new(key, seal_object(keys_, {.kind = kind, .key = key},
+                                             {.codec = codec::CodecId::none,
+                                              .plain_size = body.size(),
+                                              .content_id = {},
+                                              .encoded = body}));
+}
+
+std::optional<StoredEntry> ClusterVault::find_entry(const std::string& key) const {
+    std::uint64_t size = 0;
+    const auto body = get_record(ObjectKind::entry, key, &size);
+    if (!body) return std::nullopt;
+    return in_context([&] { return format("read entry \"{}\"", key); },
+                      [&] { return StoredEntry{.entry = decode_entry(*body), .size = size}; });
+}
+
+void ClusterVault::put_contents(ByteView plain,
+                                const codec::EncodeOptions& options, Entry& entry) const {
+    entry.plain_size = plain.size();
+    entry.pieces.clear();
+    entry.inlined.clear();
+    const std::size_t count = std::max<std::size_t>(
+        1, (plain.size() + piece_size_max - 1) / piece_size_max);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t offset = i * piece_size_max;
+        const ByteView part =
+            plain.subspan(offset, std::min(piece_size_max, plain.size() - offset));
+        const codec::Encoded encoded = codec::encode(part, options);
+        Piece piece{.content_id = count == 1 ? entry.content_id : content_id(part),
+                    .plain_size = part.size(),
+                    .stored_size = 0,
+                    .codec = encoded.codec};
+        const std::string key = layout_.content_key(entry.file_name, piece.content_id);
+        Bytes object = seal_object(keys_, {.kind = ObjectKind::content, .key = key},
+                                   {.codec = encoded.codec,
+                                    .plain_size = part.size(),
+                                    .content_id = piece.content_id,
+                                    .encoded = encoded.bytes});
+        piece.stored_size = object.size();
+        if (count == 1 && object.size() <= inline_size_max) {
+            entry.inlined = std::move(object);
+        } else if (storage_.put_new(key, object) == ObjectStorage::PutOutcome::already_present) {
+            // The same bytes, sealed by an earlier attempt or another writer, maybe with another
+            // codec. Its size is what the entry must tell, and it must be whole.
+            Bytes present;
+            if (!storage_.get(key, present))
+                throw Error(ErrorKind::unavailable,
+                            format("content \"{}\" was there and is gone", key));
+            in_context([&] { return format("check content \"{}\" that was there before", key); },
+                       [&] { inspect_object(present); });
+            piece.stored_size = present.size();
+        }
+        entry.pieces.push_back(piece);
+    }
+}
+
+ClusterVault::PublishOutcome ClusterVault::publish(const std::string& key,
+                                                   const Entry& entry) const {
+    if (put_record(ObjectKind::entry, key, encode_entry(entry)) ==
+        ObjectStorage::PutOutcome::created)
+        return PublishOutcome::created;
+    const auto present = find_entry(key);
+    if (!present)
+        throw Error(ErrorKind::unavailable, format("entry \"{}\" was there and is gone", key));
+    return present->entry.content_id == entry.content_id ? PublishOutcome::identical
+                                                         : PublishOutcome::different;
+}
+
+void ClusterVault::make_durable(const std::string& key, const Entry& entry) const {
+    // The name is taken, so this stores nothing; its contract is that what is there is durable.
+    if (put_record(ObjectKind::entry, key, encode_entry(entry)) ==
+        ObjectStorage::PutOutcome::created)
+        throw Error(ErrorKind::unavailable, format("entry \"{}\" was there and is gone", key));
+}
+
+bool ClusterVault::has_contents(const Entry& entry) const {
+    if (!entry.inlined.empty()) return true;
+    Bytes object;
+    for (const Piece& piece : entry.pieces) {
+        const std::string key = layout_.content_key(entry.file_name, piece.content_id);
+        if (!storage_.get(key, object)) return false;
+        in_context([&] { return format("check content \"{}\"", key); },
+                   [&] { inspect_object(object); });
+    }
+    return true;
+}
+
+void ClusterVault::open_piece(const std::string& key, ByteView object, const Piece& piece,
+                              MutableByteView plain) const {
+    const Unsealed unsealed =
+        unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
+    if (unsealed.plain_size != piece.plain_size || unsealed.content_id != piece.content_id)
+        throw Error(ErrorKind::corrupt, "content is not the one that the entry names");
+    codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain);
+    if (content_id(plain) != piece.content_id)
+        throw Error(ErrorKind::corrupt, "content id of the decoded bytes does not match");
+}
+
+void ClusterVault::read_contents(const Entry& entry, Bytes& plain) const {
+    plain.resize(entry.plain_size);
+    MutableByteView rest(plain);
+    Bytes fetched;
+    for (const Piece& piece : entry.pieces) {
+        const std::string key = layout_.content_key(entry.file_name, piece.content_id);
+        ByteView object = entry.inlined;
+        if (entry.inlined.empty()) {
+            if (!storage_.get(key, fetched))
+                throw Error(ErrorKind::corrupt,
+                            format("content \"{}\" is missing, its entry is there", key));
+            object = fetched;
+        }
+        in_context([&] { return format("open content \"{}\"", key); },
+                   [&] { open_piece(key, object, piece, rest.first(piece.plain_size)); });
+        rest = rest.subspan(piece.plain_size);
+    }
+    assert(rest.empty());  // decode_entry checked that the sizes add up
+    if (entry.pieces.size() > 1 && content_id(plain) != entry.content_id)
+        throw Error(ErrorKind::corrupt,
+                    format("content id of \"{}\" does not match", entry.file_name));
+}
+
+std::optional<Claim> ClusterVault::find_claim(std::string_view timeline) const {
+    std::optional<Claim> newest;
+    for (std::uint32_t generation = 1;; ++generation) {
+        const std::string key = layout_.claim_key(timeline, generation);
+        const auto body = get_record(ObjectKind::claim, key);
+        if (!body) return newest;
+        newest = in_context([&] { return format("read claim \"{}\"", key); },
+                            [&] { return decode_claim(*body); });
+    }
+}
+
+bool ClusterVault::put_claim(std::string_view timeline, const Claim& claim) const {
+    return put_record(ObjectKind::claim, layout_.claim_key(timeline, claim.generation),
+                      encode_claim(claim)) == ObjectStorage::PutOutcome::created;
+}
+
+std::optional<ClusterIdentity> ClusterVault::find_identity() const {
+    const std::string key = layout_.identity_key();
+    const auto body = get_record(ObjectKind::identity, key);
+    if (!body) return std::nullopt;
+    return in_context([&] { return format("read identity \"{}\"", key); },
+                      [&] { return decode_identity(*body); });
+}
+
+bool ClusterVault::put_identity(const ClusterIdentity& identity) const {
+    return put_record(ObjectKind::identity, layout_.identity_key(), encode_identity(identity)) ==
+           ObjectStorage::PutOutcome::created;
+}
+
+}  // namespace walden::vault

@@ -1,0 +1,105 @@
+// One cluster's part of a repository: entries, contents, claims. The only place that seals and
+// unseals them, and the only one that publishes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "codec/codec.h"
+#include "vault/container.h"
+#include "vault/entry.h"
+#include "vault/keyring.h"
+#include "vault/layout.h"
+#include "vault/object_storage.h"
+#include "vault/records.h"
+
+namespace walden::vault {
+
+/// An entry as the store has it.
+struct StoredEntry {
+    Entry entry;
+    std::uint64_t size = 0;  ///< of the entry's own object, bytes
+};
+
+/// All functions are safe to call from several threads and throw what ObjectStorage throws, plus
+/// Error(corrupt | foreign | usage) of unseal_object with the object's key in the message.
+class ClusterVault {
+public:
+    /// `storage` must outlive the vault.
+    ClusterVault(ObjectStorage& storage, ClusterKeyring keys, ClusterLayout layout,
+                 std::size_t worker_count)
+        : storage_(storage),
+          keys_(std::move(keys)),
+          layout_(std::move(layout)),
+          worker_count_(worker_count) {}
+
+    [[nodiscard]] const ClusterLayout& layout() const { return layout_; }
+
+    [[nodiscard]] const ClusterKeyring& keys() const { return keys_; }
+
+    [[nodiscard]] ObjectStorage& storage() const { return storage_; }
+
+    [[nodiscard]] crypto::ContentId content_id(ByteView plain) const {
+        return crypto::compute_content_id(keys_.content_id_key(), plain, worker_count_);
+    }
+
+    /// nullopt if the store positively has no such entry.
+    [[nodiscard]] std::optional<StoredEntry> find_entry(const std::string& key) const;
+
+    enum class PublishOutcome : std::uint8_t {
+        created,    ///< the entry is ours and durable
+        identical,  ///< the name holds the same content already, and is durable
+        different,  ///< the name holds other content, which is untouched
+    };
+
+    /// Encodes, checks, seals and stores the contents of a file, whose name and content id the caller
+    /// has set in `entry`, and describes them there: plain_size, pieces, inlined. Contents up to
+    /// inline_size_max stay in the entry. Durable when it returns.
+    void put_contents(ByteView plain, const codec::EncodeOptions& options,
+                      Entry& entry) const;
+
+    /// Creates the entry, whose contents were put before. After an unknown outcome or a taken
+    /// name it reads what is there and compares the content id.
+    PublishOutcome publish(const std::string& key, const Entry& entry) const;
+
+    /// Makes sure that an entry found in the store is durable, name included: another writer may
+    /// have died just before its last sync.
+    void make_durable(const std::string& key, const Entry& entry) const;
+
+    /// Whether each piece's object is there. Throws Error(corrupt) if one is there and damaged, as
+    /// far as that can be told without opening it.
+    [[nodiscard]] bool has_contents(const Entry& entry) const;
+
+    /// The plain bytes, proven: every frame's tag, the codec's size and the content id. Throws
+    /// Error(corrupt) also when a piece is missing.
+    void read_contents(const Entry& entry, Bytes& plain) const;
+
+    /// The newest claim on a timeline (8 hex digits), nullopt if nobody made one.
+    [[nodiscard]] std::optional<Claim> find_claim(std::string_view timeline) const;
+
+    /// False if that generation exists already.
+    [[nodiscard]] bool put_claim(std::string_view timeline, const Claim& claim) const;
+
+    [[nodiscard]] std::optional<ClusterIdentity> find_identity() const;
+
+    /// False if it exists already.
+    [[nodiscard]] bool put_identity(const ClusterIdentity& identity) const;
+
+private:
+    [[nodiscard]] std::optional<Bytes> get_record(ObjectKind kind, const std::string& key,
+                                                  std::uint64_t* stored_size = nullptr) const;
+    ObjectStorage::PutOutcome put_record(ObjectKind kind, const std::string& key,
+                                         ByteView body) const;
+    void open_piece(const std::string& key, ByteView object, const Piece& piece,
+                    MutableByteView plain) const;
+
+    ObjectStorage& storage_;
+    ClusterKeyring keys_;
+    ClusterLayout layout_;
+    std::size_t worker_count_;
+};
+
+}  // namespace walden::vault

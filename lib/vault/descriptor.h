@@ -1,0 +1,27 @@
+// The repository's descriptor: the identity object (FORMAT.md, section 2).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "crypto/frame_cipher.h"
+#include "crypto/key_bundle.h"
+
+namespace walden::vault {
+
+struct Descriptor {
+    crypto::RepositoryId id{};
+    crypto::Suite suite = crypto::Suite::aes_256_gcm;
+    bool fencing_proven = true;  ///< false: the store cannot create-if-absent and was accepted so
+    std::string created;         ///< RFC 3339, UTC
+
+    friend bool operator==(const Descriptor&, const Descriptor&) = default;
+};
+
+[[nodiscard]] std::string encode_descriptor(const Descriptor& descriptor);
+
+/// Throws Error(corrupt) for anything but exactly such a text, Error(usage) for a newer format.
+[[nodiscard]] Descriptor decode_descriptor(ByteView bytes);
+
+}  // namespace walden::vault

@@ -1,0 +1,81 @@
+// Entries: the small objects that give content a name and facts (FORMAT.md, section 4).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "codec/codec.h"
+#include "crypto/content_id.h"
+
+namespace walden::vault {
+
+enum class FileKind : std::uint8_t { segment = 1, partial = 2, history = 3, backup_label = 4 };
+
+[[nodiscard]] std::string_view to_string(FileKind kind);
+
+using InstanceId = std::array<std::byte, 16>;
+
+/// One content of a file: at most piece_size_max plain bytes.
+struct Piece {
+    crypto::ContentId content_id;
+    std::uint64_t plain_size = 0;
+    std::uint64_t stored_size = 0;  ///< bytes of the container, in the store or inlined
+    codec::CodecId codec = codec::CodecId::none;
+
+    friend bool operator==(const Piece&, const Piece&) = default;
+};
+
+inline constexpr std::size_t piece_size_max = std::size_t{32} << 20;
+inline constexpr std::size_t inline_size_max = std::size_t{64} << 10;
+
+/// The file that comes before this one on its timeline, as the store had it at the time.
+struct Predecessor {
+    std::string file_name;
+    crypto::ContentId content_id;
+
+    friend bool operator==(const Predecessor&, const Predecessor&) = default;
+};
+
+struct Writer {
+    InstanceId instance{};
+    std::int64_t time = 0;  ///< Unix seconds; a label, never a safety input
+    std::string host;
+    std::string version;
+
+    friend bool operator==(const Writer&, const Writer&) = default;
+};
+
+struct Entry {
+    FileKind kind = FileKind::segment;
+    std::string file_name;
+    std::uint64_t system_identifier = 0;
+    std::uint64_t plain_size = 0;
+    crypto::ContentId content_id;  ///< of the whole file
+    std::vector<Piece> pieces;
+    Bytes inlined;  ///< the container of the only piece, or empty
+    std::optional<Predecessor> predecessor;
+    Writer writer;
+    Bytes facts;  ///< lib/wal/facts.h; empty for what is not a segment
+
+    [[nodiscard]] std::uint64_t stored_size() const {
+        std::uint64_t sum = 0;
+        for (const Piece& piece : pieces) sum += piece.stored_size;
+        return sum;
+    }
+
+    friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+[[nodiscard]] Bytes encode_entry(const Entry& entry);
+
+/// Throws Error(corrupt) for bytes that are not an entry or contradict themselves (sizes that do
+/// not add up, a piece over the limit, inlined bytes beside two pieces), Error(usage) for a newer
+/// version or a field that must be understood and is not.
+[[nodiscard]] Entry decode_entry(ByteView bytes);
+
+}  // namespace walden::vault

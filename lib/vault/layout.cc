@@ -1,0 +1,64 @@
+#include "vault/layout.h"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+
+#include "base/format.h"
+
+namespace walden::vault {
+
+namespace {
+
+constexpr std::size_t segment_name_size = 24;
+
+}  // namespace
+
+bool is_cluster_name(std::string_view name) {
+    return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '-';
+    });
+}
+
+std::string key_slot_key(const crypto::SlotId& id, std::uint32_t generation) {
+    return format("{}{}.{}", key_slot_prefix, to_hex(id), generation);
+}
+
+std::optional<KeySlotName> parse_key_slot_key(std::string_view key) {
+    constexpr std::size_t id_digits = 32;
+    if (!key.starts_with(key_slot_prefix)) return std::nullopt;
+    key.remove_prefix(key_slot_prefix.size());
+    if (key.size() < id_digits + 2 || key[id_digits] != '.') return std::nullopt;
+    KeySlotName name;
+    if (!parse_hex(key.substr(0, id_digits), name.id)) return std::nullopt;
+    const std::string_view digits = key.substr(id_digits + 1);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), name.generation);
+    if (error != std::errc() || end != digits.data() + digits.size() || name.generation == 0)
+        return std::nullopt;
+    return name;
+}
+
+ClusterLayout::ClusterLayout(std::string_view cluster, std::uint64_t system_identifier)
+    : prefix_(format("{}{}/{}/", clusters_prefix, cluster, system_identifier)) {}
+
+std::string ClusterLayout::segment_key(std::string_view segment) const {
+    assert(segment.size() == segment_name_size);
+    return format("{}wal/{}/{}/{}", prefix_, segment.substr(0, 8), segment.substr(8, 8), segment);
+}
+
+std::string ClusterLayout::content_key(std::string_view file_name,
+                                       const crypto::ContentId& id) const {
+    assert(file_name.size() >= 8);
+    const std::string_view second =
+        file_name.size() >= segment_name_size ? file_name.substr(8, 8) : "other";
+    return format("{}content/{}/{}/{}.{}", prefix_, file_name.substr(0, 8), second, file_name,
+                  to_string(id));
+}
+
+std::string ClusterLayout::claim_key(std::string_view timeline, std::uint32_t generation) const {
+    return format("{}{}", claim_prefix(timeline), generation);
+}
+
+}  // namespace walden::vault

@@ -1,0 +1,98 @@
+// Where things are in the store (FORMAT.md, section 1). Of PostgreSQL's names the vault only uses
+// that their first 8 and next 8 characters make good directories.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "crypto/content_id.h"
+#include "crypto/key_slot.h"
+
+namespace walden::vault {
+
+inline constexpr std::string_view descriptor_key = "walden.repository";
+inline constexpr std::string_view key_slot_prefix = "keys/";
+inline constexpr std::string_view clusters_prefix = "clusters/";
+
+/// Whether `name` may name a cluster: 1 to 63 of [A-Za-z0-9_-].
+[[nodiscard]] bool is_cluster_name(std::string_view name);
+
+[[nodiscard]] std::string key_slot_key(const crypto::SlotId& id, std::uint32_t generation);
+
+struct KeySlotName {
+    crypto::SlotId id{};
+    std::uint32_t generation = 0;
+};
+
+/// The inverse of key_slot_key; nullopt for any other key.
+[[nodiscard]] std::optional<KeySlotName> parse_key_slot_key(std::string_view key);
+
+/// The keys of one cluster's objects: "clusters/main/7301.../" and what follows.
+class ClusterLayout {
+public:
+    ClusterLayout(std::string_view cluster, std::uint64_t system_identifier);
+
+    [[nodiscard]] const std::string& prefix() const { return prefix_; }
+
+    [[nodiscard]] std::string identity_key() const { return prefix_ + "identity"; }
+
+    /// `timeline`: 8 hex digits.
+    [[nodiscard]] std::string claim_key(std::string_view timeline, std::uint32_t generation) const;
+
+    [[nodiscard]] std::string claim_prefix(std::string_view timeline) const {
+        return prefix_ + "claims/" + std::string(timeline) + ".";
+    }
+
+    /// `segment`: 24 characters.
+    [[nodiscard]] std::string segment_key(std::string_view segment) const;
+
+    [[nodiscard]] std::string wal_prefix() const { return prefix_ + "wal/"; }
+
+    [[nodiscard]] std::string timeline_prefix(std::string_view timeline) const {
+        return wal_prefix() + std::string(timeline) + "/";
+    }
+
+    [[nodiscard]] std::string content_prefix() const { return prefix_ + "content/"; }
+
+    /// Of any file: "<first 8>/<next 8>/<file name>.<id>"; the second level is "other" where the
+    /// name is too short for one.
+    [[nodiscard]] std::string content_key(std::string_view file_name,
+                                          const crypto::ContentId& id) const;
+
+    [[nodiscard]] std::string history_prefix() const { return prefix_ + "history/"; }
+
+    [[nodiscard]] std::string history_key(std::string_view file_name) const {
+        return history_prefix() + std::string(file_name);
+    }
+
+    [[nodiscard]] std::string label_prefix() const { return prefix_ + "labels/"; }
+
+    [[nodiscard]] std::string label_key(std::string_view file_name) const {
+        return label_prefix() + std::string(file_name);
+    }
+
+    /// Every stored variant of a .partial file starts with this; its content id follows.
+    [[nodiscard]] std::string partial_prefix(std::string_view file_name) const {
+        return label_key(file_name) + ".";
+    }
+
+    [[nodiscard]] std::string partial_key(std::string_view file_name,
+                                          const crypto::ContentId& id) const {
+        return partial_prefix(file_name) + to_string(id);
+    }
+
+    [[nodiscard]] std::string conflict_prefix() const { return prefix_ + "conflicts/"; }
+
+    [[nodiscard]] std::string conflict_key(std::string_view file_name,
+                                           const crypto::ContentId& id) const {
+        return conflict_prefix() + std::string(file_name) + "." + to_string(id);
+    }
+
+private:
+    std::string prefix_;
+};
+
+}  // namespace walden::vault

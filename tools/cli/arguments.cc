@@ -1,0 +1,38 @@
+#include "tools/cli/arguments.h"
+
+#include "base/error.h"
+#include "base/format.h"
+
+namespace walden::cli {
+
+Arguments parse_arguments(int argc, char** argv, std::size_t operand_count) {
+    Arguments arguments;
+    bool only_operands = false;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (only_operands || !word.starts_with('-') || word == "-") {
+            arguments.operands.emplace_back(word);
+        } else if (word == "--") {
+            only_operands = true;
+        } else if (word == "--help") {
+            arguments.wants_help = true;
+        } else if (word == "--version") {
+            arguments.wants_version = true;
+        } else if (word == "--config" && i + 1 < argc) {
+            arguments.config_path = argv[++i];
+        } else if (word.starts_with("--config=")) {
+            arguments.config_path = word.substr(std::string_view("--config=").size());
+        } else {
+            throw Error(ErrorKind::usage, format("unknown option \"{}\"", word))
+                .with_hint("Try --help.");
+        }
+    }
+    if (arguments.wants_help || arguments.wants_version) return arguments;
+    if (arguments.operands.size() != operand_count)
+        throw Error(ErrorKind::usage, format("{} arguments are needed, {} are given", operand_count,
+                                             arguments.operands.size()))
+            .with_hint("Try --help.");
+    return arguments;
+}
+
+}  // namespace walden::cli

@@ -1,0 +1,295 @@
+#include "tools/cli/config.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <functional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "vault/layout.h"
+
+namespace walden::cli {
+
+namespace {
+
+constexpr std::size_t config_size_max = 256 << 10;
+
+/// A value that is not what its setting wants; the caller adds file, line and name.
+struct BadValue {
+    std::string wanted;
+};
+
+std::string text_of(const toml::node& node) {
+    const auto value = node.value_exact<std::string>();
+    if (!value || value->empty()) throw BadValue{"a text that is not empty"};
+    if (value->find('\0') != std::string::npos) throw BadValue{"a text without zero bytes"};
+    return *value;
+}
+
+std::string absolute_path_of(const toml::node& node) {
+    std::string value = text_of(node);
+    if (value.front() != '/') throw BadValue{"an absolute path"};
+    while (value.size() > 1 && value.back() == '/') value.pop_back();
+    return value;
+}
+
+bool flag_of(const toml::node& node) {
+    const auto value = node.value_exact<bool>();
+    if (!value) throw BadValue{"true or false"};
+    return *value;
+}
+
+std::int64_t number_of(const toml::node& node, std::int64_t min, std::int64_t max) {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < min || *value > max)
+        throw BadValue{format("a number from {} to {}", min, max)};
+    return *value;
+}
+
+/// "500ms", "30s", "5min", "1h".
+std::chrono::milliseconds duration_of(const toml::node& node) {
+    const BadValue bad{"a duration such as \"500ms\", \"30s\" or \"5min\", at most a day"};
+    const auto value = node.value_exact<std::string>();
+    if (!value) throw bad;
+    std::uint32_t count = 0;
+    const auto [end, error] =
+        std::from_chars(value->data(), value->data() + value->size(), count);
+    const std::string_view unit(end, static_cast<std::size_t>(value->data() + value->size() - end));
+    std::uint64_t scale = 0;
+    if (unit == "ms") scale = 1;
+    if (unit == "s") scale = 1000;
+    if (unit == "min") scale = 60'000;
+    if (unit == "h") scale = 3'600'000;
+    const std::uint64_t total = count * scale;
+    if (error != std::errc() || total == 0 || total > 86'400'000) throw bad;
+    return std::chrono::milliseconds(total);
+}
+
+template <class Choice>
+Choice choice_of(const toml::node& node,
+                 std::initializer_list<std::pair<std::string_view, Choice>> choices) {
+    const auto value = node.value_exact<std::string>();
+    std::string wanted;
+    for (const auto& [name, choice] : choices) {
+        if (value && *value == name) return choice;
+        wanted += format("{}\"{}\"", wanted.empty() ? "" : " or ", name);
+    }
+    throw BadValue{wanted};
+}
+
+std::vector<std::string> command_of(const toml::node& node) {
+    const BadValue bad{"a list of texts: the program and its arguments"};
+    const toml::array* array = node.as_array();
+    if (array == nullptr || array->empty()) throw bad;
+    std::vector<std::string> argv;
+    for (const toml::node& element : *array) {
+        const auto value = element.value_exact<std::string>();
+        if (!value || value->find('\0') != std::string::npos) throw bad;
+        argv.push_back(*value);
+    }
+    if (argv.front().empty()) throw bad;
+    return argv;
+}
+
+void set_key_source(Config& config, crypto::KeySource source) {
+    if (config.key_source)
+        throw BadValue{"only one of key_file, key_env, key_command and passphrase_file"};
+    config.key_source = std::move(source);
+}
+
+struct Setting {
+    SettingHelp help;
+    std::function<void(Config&, const toml::node&)> read;
+};
+
+/// The one table of settings.
+const std::vector<Setting>& settings() {
+    static const std::vector<Setting> table = {
+        {{"cluster", "", "name of this cluster in the store: letters, digits, _ and -"},
+         [](Config& c, const toml::node& n) {
+             c.cluster = text_of(n);
+             if (!vault::is_cluster_name(c.cluster))
+                 throw BadValue{"1 to 63 letters, digits, _ or -"};
+         }},
+        {{"pgdata", "", "the data directory"},
+         [](Config& c, const toml::node& n) { c.pgdata = absolute_path_of(n); }},
+        {{"state_dir", "\"/var/lib/walden/state\"",
+          "where this host keeps its instance id; may be lost at any time"},
+         [](Config& c, const toml::node& n) { c.state_dir = absolute_path_of(n); }},
+        {{"store.url", "", "where the repository is: file:///absolute/path"},
+         [](Config& c, const toml::node& n) { c.store_url = text_of(n); }},
+        {{"store.id", "\"\"", "the repository's id; if given, any other one is refused"},
+         [](Config& c, const toml::node& n) {
+             crypto::RepositoryId id{};
+             if (!parse_hex(text_of(n), id)) throw BadValue{"32 hex digits"};
+             c.store_id = id;
+         }},
+        {{"encryption.enabled", "true", "false stores everything readable by whoever has the store"},
+         [](Config& c, const toml::node& n) { c.encryption_enabled = flag_of(n); }},
+        {{"encryption.key_file", "\"\"", "file with the key, mode 0600; made by \"walden init\""},
+         [](Config& c, const toml::node& n) {
+             c.key_file = absolute_path_of(n);
+             set_key_source(c, crypto::KeyFile{c.key_file});
+         }},
+        {{"encryption.key_env", "\"\"", "name of an environment variable that holds the key"},
+         [](Config& c, const toml::node& n) {
+             set_key_source(c, crypto::KeyEnvironment{text_of(n)});
+         }},
+        {{"encryption.key_command", "[]",
+          "program and arguments (no shell) that print the key, for a KMS"},
+         [](Config& c, const toml::node& n) {
+             set_key_source(c, crypto::KeyCommand{.argv = command_of(n)});
+         }},
+        {{"encryption.passphrase_file", "\"\"",
+          "file with a passphrase, mode 0600; each start then takes about half a second"},
+         [](Config& c, const toml::node& n) {
+             set_key_source(c, crypto::PassphraseFile{absolute_path_of(n)});
+         }},
+        {{"codec.method", "\"zstd\"", "\"zstd\", \"lz4\" or \"none\""},
+         [](Config& c, const toml::node& n) {
+             c.encoding.method =
+                 choice_of<codec::CodecId>(n, {{"zstd", codec::CodecId::zstd},
+                                               {"lz4", codec::CodecId::lz4},
+                                               {"none", codec::CodecId::none}});
+         }},
+        {{"codec.level", "1", "1 to 19, zstd only"},
+         [](Config& c, const toml::node& n) {
+             c.encoding.level = static_cast<int>(number_of(n, 1, 19));
+         }},
+        {{"archive.on_damaged_wal", "\"archive\"",
+          "a segment whose records fail their checks: \"archive\" it marked as damaged, or "
+          "\"refuse\" it"},
+         [](Config& c, const toml::node& n) {
+             using Policy = archive::DamagedWalPolicy;
+             c.archive_damaged_wal = choice_of<Policy>(
+                 n, {{"archive", Policy::archive}, {"refuse", Policy::refuse}});
+         }},
+        {{"archive.deadline", "\"60s\"", "how long one walden-push may take"},
+         [](Config& c, const toml::node& n) { c.archive_deadline = duration_of(n); }},
+        {{"fetch.standby_on_error", "\"retry\"",
+          "a standby whose store cannot be reached: \"retry\" (PostgreSQL asks again) or \"stop\" it"},
+         [](Config& c, const toml::node& n) {
+             c.on_standby_error = choice_of<OnStandbyError>(
+                 n, {{"retry", OnStandbyError::retry}, {"stop", OnStandbyError::stop}});
+         }},
+        {{"fetch.on_damaged_wal", "\"refuse\"",
+          "a segment that was damaged already when it was archived: \"refuse\" it, or \"deliver\" "
+          "it to recover to a target before the damage"},
+         [](Config& c, const toml::node& n) {
+             using Policy = recovery::DamagedWalPolicy;
+             c.fetch_damaged_wal = choice_of<Policy>(
+                 n, {{"refuse", Policy::refuse}, {"deliver", Policy::deliver}});
+         }},
+        {{"fetch.deadline", "\"60s\"", "how long one walden-fetch may retry"},
+         [](Config& c, const toml::node& n) { c.fetch_deadline = duration_of(n); }},
+    };
+    return table;
+}
+
+class Reader {
+public:
+    Reader(Config& config) : config_(config) {}
+
+    void read_table(const toml::table& table, const std::string& prefix) {
+        for (const auto& [key, node] : table) {
+            const std::string name = prefix + std::string(key.str());
+            if (prefix.empty() && node.is_table()) {
+                read_table(*node.as_table(), name + ".");
+                continue;
+            }
+            read_setting(name, node, key.source().begin.line);
+        }
+    }
+
+private:
+    void read_setting(const std::string& name, const toml::node& node, std::size_t line) {
+        const auto& all = settings();
+        const auto setting = std::find_if(all.begin(), all.end(), [&](const Setting& candidate) {
+            return candidate.help.name == name;
+        });
+        if (setting == all.end())
+            throw Error(ErrorKind::usage, format("{}:{}: unknown setting \"{}\"", config_.path,
+                                                 line, name))
+                .with_hint("\"walden --help\" lists the settings.");
+        try {
+            setting->read(config_, node);
+        } catch (const BadValue& bad) {
+            throw Error(ErrorKind::usage, format("{}:{}: {} must be {}", config_.path, line, name,
+                                                 bad.wanted));
+        }
+    }
+
+    Config& config_;
+};
+
+void require_complete(const Config& config) {
+    const auto missing = [&](std::string_view name) {
+        throw Error(ErrorKind::usage, format("{}: {} is missing", config.path, name));
+    };
+    if (config.cluster.empty()) missing("cluster");
+    if (config.pgdata.empty()) missing("pgdata");
+    if (config.store_url.empty()) missing("store.url");
+    if (config.encryption_enabled && !config.key_source)
+        throw Error(ErrorKind::usage,
+                    format("{}: [encryption] names no key", config.path))
+            .with_hint(
+                "Set key_file, key_env, key_command or passphrase_file, or \"enabled = false\".");
+}
+
+}  // namespace
+
+const std::vector<SettingHelp>& setting_help() {
+    static const std::vector<SettingHelp> help = [] {
+        std::vector<SettingHelp> all;
+        for (const Setting& setting : settings()) all.push_back(setting.help);
+        return all;
+    }();
+    return help;
+}
+
+Config parse_config(std::string_view text, const std::string& path) {
+    Config config;
+    config.path = path;
+    config.state_dir = "/var/lib/walden/state";
+    config.encoding.worker_count = 2;
+    if (text.find('\0') != std::string_view::npos)
+        throw Error(ErrorKind::usage,
+                    format("{}:{}: configuration contains a zero byte", path,
+                           1 + std::count(text.begin(),
+                                          text.begin() + static_cast<std::ptrdiff_t>(
+                                                             text.find('\0')),
+                                          '\n')));
+    try {
+        Reader(config).read_table(toml::parse(text), "");
+    } catch (const toml::parse_error& error) {
+        throw Error(ErrorKind::usage, format("{}:{}: {}", path, error.source().begin.line,
+                                             error.description()));
+    }
+    require_complete(config);
+    return config;
+}
+
+Config read_config(const std::string& path) {
+    std::string chosen = path;
+    if (chosen.empty()) {
+        const char* variable = std::getenv("WALDEN_CONFIG");
+        chosen = variable != nullptr && *variable != '\0' ? std::string(variable)
+                                                          : std::string(default_config_path);
+    }
+    std::optional<Bytes> text;
+    try {
+        text = read_file(chosen, config_size_max);
+    } catch (Error& error) {
+        throw Error(ErrorKind::usage, format("configuration: {}", error.message()));
+    }
+    if (!text)
+        throw Error(ErrorKind::usage, format("there is no configuration \"{}\"", chosen))
+            .with_hint("Name one with --config or WALDEN_CONFIG.");
+    return parse_config(as_text(*text), chosen);
+}
+
+}  // namespace walden::cli

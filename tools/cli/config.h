@@ -1,0 +1,61 @@
+// The configuration: one TOML file, --config, else $WALDEN_CONFIG, else /etc/walden/walden.toml.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "archive/archiver.h"
+#include "codec/codec.h"
+#include "crypto/key_bundle.h"
+#include "crypto/key_source.h"
+#include "recovery/fetcher.h"
+
+namespace walden::cli {
+
+inline constexpr std::string_view default_config_path = "/etc/walden/walden.toml";
+
+enum class OnStandbyError : std::uint8_t { retry, stop };
+
+struct Config {
+    std::string path;  ///< the file it came from
+
+    std::string cluster;
+    std::string pgdata;
+    std::string state_dir;
+
+    std::string store_url;
+    std::optional<crypto::RepositoryId> store_id;
+
+    bool encryption_enabled = true;
+    std::optional<crypto::KeySource> key_source;  ///< none only if not enabled
+    std::string key_file;                         ///< empty if the key comes from elsewhere
+
+    codec::EncodeOptions encoding;
+    archive::DamagedWalPolicy archive_damaged_wal = archive::DamagedWalPolicy::archive;
+    std::chrono::milliseconds archive_deadline{60'000};
+
+    OnStandbyError on_standby_error = OnStandbyError::retry;
+    std::chrono::milliseconds fetch_deadline{60'000};
+    recovery::DamagedWalPolicy fetch_damaged_wal = recovery::DamagedWalPolicy::refuse;
+};
+
+/// Name, default and meaning of one setting, for --help, the man page and the parser alike.
+struct SettingHelp {
+    std::string_view name;           ///< "store.url"
+    std::string_view default_value;  ///< as written in TOML; empty if it must be given
+    std::string_view meaning;
+};
+
+[[nodiscard]] const std::vector<SettingHelp>& setting_help();
+
+/// Reads and checks the file at `path`, or at the default place if empty. Throws Error(usage) with
+/// the file, the line and what to write instead.
+[[nodiscard]] Config read_config(const std::string& path);
+
+/// As above, from the text itself: what the tests and the fuzzer call.
+[[nodiscard]] Config parse_config(std::string_view text, const std::string& path);
+
+}  // namespace walden::cli

@@ -1,0 +1,57 @@
+#include "tools/cli/process.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <initializer_list>
+#include <cstring>
+
+#include "crypto/process_memory.h"
+
+namespace walden::cli {
+
+namespace {
+
+volatile std::sig_atomic_t end_code = 1;
+volatile std::sig_atomic_t crash_code = 1;
+
+// Only async-signal-safe calls in both.
+extern "C" void end_at_once(int) { ::_exit(end_code); }
+
+extern "C" void end_after_crash(int signal) {
+    const char* text = signal == SIGABRT ? "walden: error: internal error: assertion failed\n"
+                                         : "walden: error: internal error: invalid memory access\n";
+    if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) {
+        // Nothing is left to be told to.
+    }
+    ::_exit(crash_code);
+}
+
+void set_handler(int signal, void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    ::sigemptyset(&action.sa_mask);
+    ::sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+void prepare_process(int exit_code, int crash_exit_code) {
+    end_code = exit_code;
+    crash_code = crash_exit_code;
+    for (const int signal : {SIGALRM, SIGTTIN, SIGTTOU, SIGURG, SIGXFSZ, SIGCHLD, SIGUSR1, SIGUSR2})
+        set_handler(signal, SIG_DFL);
+    // A broken pipe on stderr must not kill a push; it is an error code of write(2) instead. A file
+    // size limit likewise.
+    set_handler(SIGPIPE, SIG_IGN);
+    set_handler(SIGXFSZ, SIG_IGN);
+    for (const int signal : {SIGTERM, SIGQUIT, SIGINT, SIGHUP}) set_handler(signal, end_at_once);
+    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS})
+        set_handler(signal, end_after_crash);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    crypto::protect_process_memory();
+}
+
+}  // namespace walden::cli

@@ -1,0 +1,153 @@
+#include "tools/cli/session.h"
+
+#include <charconv>
+
+#include "archive/membership.h"
+#include "base/error.h"
+#include "base/format.h"
+#include "pg/control_file.h"
+#include "storage/open_storage.h"
+#include "tools/cli/report.h"
+
+namespace walden::cli {
+
+namespace {
+
+storage::RetryOptions retry_options(std::chrono::milliseconds deadline) {
+    storage::RetryOptions options;
+    options.deadline = storage::RetryOptions::Clock::now() + deadline;
+    options.observe = [](const storage::RetryNotice& notice) {
+        report_warning(format("{}: {}; trying again in {} ms", notice.verb, notice.error.message(),
+                              notice.delay.count()));
+    };
+    return options;
+}
+
+std::string join(const std::vector<std::uint64_t>& numbers) {
+    std::string text;
+    for (const std::uint64_t number : numbers)
+        text += format("{}{}", text.empty() ? "" : ", ", number);
+    return text.empty() ? "none" : text;
+}
+
+wal::SegmentSize segment_size_of(const vault::ClusterIdentity& identity) {
+    const auto size = wal::SegmentSize::from_bytes(identity.segment_size);
+    if (!size) throw Error(ErrorKind::corrupt, "cluster identity has an impossible segment size");
+    return *size;
+}
+
+}  // namespace
+
+Session::Session(Config config, std::chrono::milliseconds deadline) : config_(std::move(config)) {
+    backend_ = storage::open_storage(config_.store_url);
+    storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline));
+    repository_ = vault::Repository::open(
+        *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
+        [&] { return crypto::load_unlock_secret(*config_.key_source); });
+}
+
+std::optional<std::uint64_t> Session::local_system_identifier() const {
+    const auto control = pg::read_control_file(config_.pgdata);
+    if (!control) return std::nullopt;
+    return control->system_identifier;
+}
+
+vault::ClusterVault Session::open_cluster(std::uint64_t system_identifier) const {
+    return {*storage_, repository_->keyring(config_.cluster),
+            vault::ClusterLayout(config_.cluster, system_identifier),
+            config_.encoding.worker_count};
+}
+
+vault::ClusterVault Session::open_cluster() const {
+    const auto system = local_system_identifier();
+    if (!system)
+        throw Error(ErrorKind::io,
+                    format("\"{}\" has no global/pg_control: not a data directory", config_.pgdata))
+            .with_hint("Correct pgdata in the configuration.");
+    return open_cluster(*system);
+}
+
+vault::ClusterVault Session::open_cluster_or_only() const {
+    if (const auto system = local_system_identifier()) return open_cluster(*system);
+    const auto systems = registered_systems();
+    if (systems.size() != 1)
+        throw Error(ErrorKind::usage,
+                    format("\"{}\" is no data directory, and the archive of cluster \"{}\" holds "
+                           "system identifiers: {}",
+                           config_.pgdata, config_.cluster, join(systems)))
+            .with_hint("Restore a base backup first: its pg_control tells which one is meant.");
+    return open_cluster(systems.front());
+}
+
+std::vector<std::uint64_t> Session::systems_in_store() const {
+    const std::string prefix = format("{}{}/", vault::clusters_prefix, config_.cluster);
+    std::vector<std::uint64_t> systems;
+    // Jump from one system identifier to the next: a listing of all objects would take long.
+    std::string after;
+    for (bool is_more = true; is_more;) {
+        is_more = false;
+        storage_->list(prefix, after, [&](const vault::ObjectInfo& object) {
+            is_more = true;
+            std::uint64_t number = 0;
+            const char* begin = object.key.data() + prefix.size();
+            const char* end = object.key.data() + object.key.size();
+            const auto [rest, error] = std::from_chars(begin, end, number);
+            const bool is_system = error == std::errc() && rest != end && *rest == '/';
+            if (is_system) systems.push_back(number);
+            // '0' follows '/': the smallest key behind everything of this system.
+            after = is_system ? format("{}{}0", prefix, number) : object.key;
+            return false;
+        });
+    }
+    return systems;
+}
+
+std::vector<std::uint64_t> Session::registered_systems() const {
+    std::vector<std::uint64_t> systems = systems_in_store();
+    std::erase_if(systems, [&](std::uint64_t system) {
+        return !open_cluster(system).find_identity().has_value();
+    });
+    return systems;
+}
+
+vault::ClusterIdentity Session::require_identity(const vault::ClusterVault& vault) const {
+    const auto identity = vault.find_identity();
+    if (identity) return *identity;
+    throw Error(ErrorKind::foreign,
+                format("the cluster in \"{}\" is not registered as \"{}\" in the archive",
+                       config_.pgdata, config_.cluster))
+        .with_detail(format("It would be \"{}\"; registered system identifiers: {}.",
+                            vault.layout().prefix(), join(registered_systems())))
+        .with_hint("Check that cluster and pgdata are the right ones. A new cluster, or one after "
+                   "initdb or pg_upgrade, is registered by \"walden init\".");
+}
+
+std::string version_text() { return WALDEN_VERSION; }
+
+archive::ArchiveSettings archive_settings(const Config& config,
+                                          const vault::ClusterIdentity& identity) {
+    return {.system_identifier = identity.system_identifier,
+            .instance = {.host = archive::describe_host(),
+                         .pgdata = config.pgdata,
+                         .segment_size = segment_size_of(identity)},
+            .encoding = config.encoding,
+            .on_damaged_wal = config.archive_damaged_wal,
+            .version = version_text()};
+}
+
+archive::LocalState open_local_state(const Session& session, std::uint64_t system_identifier) {
+    const Config& config = session.config();
+    return {config.state_dir, config.cluster,
+            {.repository = session.repository().descriptor().id,
+             .system_identifier = system_identifier,
+             .pgdata = config.pgdata}};
+}
+
+recovery::FetchSettings fetch_settings(const Config& config,
+                                       const vault::ClusterIdentity& identity) {
+    return {.system_identifier = identity.system_identifier,
+            .segment_size = segment_size_of(identity),
+            .on_damaged_wal = config.fetch_damaged_wal};
+}
+
+}  // namespace walden::cli

@@ -1,0 +1,72 @@
+// From a configuration to an open repository and the cluster in it: what every program does first.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "archive/archiver.h"
+#include "recovery/fetcher.h"
+#include "storage/wrappers/retrying_storage.h"
+#include "tools/cli/config.h"
+#include "vault/cluster_vault.h"
+#include "vault/repository.h"
+
+namespace walden::cli {
+
+/// An open repository. Movable; what it hands out refers to it.
+class Session {
+public:
+    /// Opens storage and repository as configured. Attempts go on until `deadline` from now.
+    /// Throws what open_storage and Repository::open throw.
+    Session(Config config, std::chrono::milliseconds deadline);
+
+    [[nodiscard]] const Config& config() const { return config_; }
+
+    [[nodiscard]] vault::ObjectStorage& storage() const { return *storage_; }
+
+    [[nodiscard]] const vault::Repository& repository() const { return *repository_; }
+
+    /// The configured cluster as the data directory has it: its system identifier must be one that
+    /// `walden init` registered under the cluster's name. Throws Error(foreign) naming both sides
+    /// otherwise, Error(io) if the data directory cannot be read.
+    [[nodiscard]] vault::ClusterVault open_cluster() const;
+
+    /// As open_cluster, and where there is no data directory the only system identifier that is
+    /// registered under the cluster's name. Error(usage) if there are several.
+    [[nodiscard]] vault::ClusterVault open_cluster_or_only() const;
+
+    [[nodiscard]] vault::ClusterVault open_cluster(std::uint64_t system_identifier) const;
+
+    /// The system identifiers that have any object under the cluster's name, in the order of their
+    /// text.
+    [[nodiscard]] std::vector<std::uint64_t> systems_in_store() const;
+
+    /// Those of them that are registered, which is all unless an identity was lost.
+    [[nodiscard]] std::vector<std::uint64_t> registered_systems() const;
+
+    /// What the cluster's identity says; Error(foreign) if it is not registered.
+    [[nodiscard]] vault::ClusterIdentity require_identity(const vault::ClusterVault& vault) const;
+
+private:
+    [[nodiscard]] std::optional<std::uint64_t> local_system_identifier() const;
+
+    Config config_;
+    std::unique_ptr<vault::ObjectStorage> backend_;
+    std::unique_ptr<storage::RetryingStorage> storage_;
+    std::optional<vault::Repository> repository_;
+};
+
+/// The version of walden, from meson.build.
+[[nodiscard]] std::string version_text();
+
+[[nodiscard]] archive::ArchiveSettings archive_settings(const Config& config,
+                                                        const vault::ClusterIdentity& identity);
+
+[[nodiscard]] archive::LocalState open_local_state(const Session& session,
+                                                   std::uint64_t system_identifier);
+
+[[nodiscard]] recovery::FetchSettings fetch_settings(const Config& config,
+                                                     const vault::ClusterIdentity& identity);
+
+}  // namespace walden::cli

@@ -1,0 +1,37 @@
+#include <ctime>
+
+#include "archive/membership.h"
+#include "base/error.h"
+#include "base/format.h"
+#include "tools/cli/json.h"
+#include "tools/cli/session.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/text.h"
+
+namespace walden::commands {
+
+int adopt(const Common& common, std::uint32_t timeline) {
+    const cli::Config config = cli::read_config(common.config_path);
+    const cli::Session session(config, config.archive_deadline);
+    const vault::ClusterVault vault = session.open_cluster();
+    const vault::ClusterIdentity identity = session.require_identity(vault);
+    archive::LocalState state = cli::open_local_state(session, identity.system_identifier);
+    const archive::Instance instance = cli::archive_settings(config, identity).instance;
+    const vault::Claim claim =
+        archive::Membership(vault, state, instance).adopt(timeline, std::time(nullptr));
+    if (!state.save())
+        throw Error(ErrorKind::io,
+                    format("timeline {} is adopted, but \"{}\" could not be written", timeline,
+                           state.path()))
+            .with_hint("Make state_dir writable and adopt again, or this host forgets it.");
+    if (common.output == Output::json)
+        cli::print_json({{"timeline", timeline},
+                         {"instance", to_hex(claim.instance)},
+                         {"generation", claim.generation}});
+    else
+        print_line(format("timeline {} belongs to instance {} on host {} now (generation {})",
+                          timeline, to_hex(claim.instance), claim.host, claim.generation));
+    return 0;
+}
+
+}  // namespace walden::commands

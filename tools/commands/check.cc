@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "inspect/survey.h"
+#include "pg/data_directory.h"
+#include "pg/server.h"
+#include "tools/cli/json.h"
+#include "tools/cli/session.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/text.h"
+#include "vault/repository.h"
+
+namespace walden::commands {
+
+namespace {
+
+enum class Level : std::uint8_t { ok, warning, problem };
+
+struct Finding {
+    Level level = Level::ok;
+    std::string text;
+    std::string hint;
+};
+
+std::string_view to_string(Level level) {
+    switch (level) {
+        case Level::ok: return "ok";
+        case Level::warning: return "warning";
+        case Level::problem: return "problem";
+    }
+    return "problem";
+}
+
+class Checker {
+public:
+    void ok(std::string text) { add(Level::ok, std::move(text), ""); }
+
+    void warning(std::string text, std::string hint) {
+        add(Level::warning, std::move(text), std::move(hint));
+    }
+
+    void problem(std::string text, std::string hint) {
+        add(Level::problem, std::move(text), std::move(hint));
+    }
+
+    /// Runs one group of checks; what it throws is a problem, and the others still run.
+    template <class Check>
+    void group(const Check& check) {
+        try {
+            check();
+        } catch (const Error& error) {
+            problem(error.message(),
+                    error.detail().empty() ? error.hint() : error.detail() + " " + error.hint());
+        }
+    }
+
+    [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
+
+private:
+    void add(Level level, std::string text, std::string hint) {
+        findings_.push_back({.level = level, .text = std::move(text), .hint = std::move(hint)});
+    }
+
+    std::vector<Finding> findings_;
+};
+
+void check_keys(const cli::Session& session, Checker& checker) {
+    if (!session.repository().bundle()) {
+        checker.warning("the archive is not encrypted", "Anybody with access to the store can read it.");
+        return;
+    }
+    const crypto::KeyBundle& bundle = *session.repository().bundle();
+    checker.ok(format("the key opens the repository ({} bundle)", to_string(bundle.kind())));
+    const auto slots = vault::list_slots(session.storage());
+    const auto readers = std::count_if(slots.begin(), slots.end(), [](const auto& slot) {
+        return slot.header.bundle == crypto::BundleKind::read;
+    });
+    if (readers < 2)
+        checker.warning("there is only one key that can restore",
+                        "If it is lost, so is everything. Add another: \"walden keys add\".");
+}
+
+/// Creating what exists must fail, and proves on the way that the store can be written to.
+void check_store(const cli::Session& session, Checker& checker) {
+    const auto outcome =
+        session.storage().put_new(std::string(vault::descriptor_key), as_bytes("walden check\n"));
+    if (outcome == vault::ObjectStorage::PutOutcome::created)
+        checker.problem("the store let an existing object be created again",
+                        "It cannot keep two servers from overwriting each other.");
+    else
+        checker.ok(format("store {} can be written to and refuses to overwrite",
+                          session.config().store_url));
+}
+
+void check_archive(const cli::Session& session, Checker& checker) {
+    const vault::ClusterVault vault = session.open_cluster();
+    const vault::ClusterIdentity identity = session.require_identity(vault);
+    checker.ok(format("cluster \"{}\" (system identifier {}) is registered",
+                      session.config().cluster, identity.system_identifier));
+    const auto survey = inspect::survey_cluster(vault, identity.system_identifier);
+    for (const auto& timeline : survey.timelines) {
+        if (timeline.runs.size() > 1)
+            checker.problem(format("timeline {} has {} holes in the archive", timeline.timeline,
+                                   timeline.runs.size() - 1),
+                            "\"walden info\" shows them. A base backup taken after the last one makes "
+                            "them harmless.");
+        if (timeline.timeline > 1 && !timeline.has_history_file)
+            checker.problem(format("the history of timeline {} is missing", timeline.timeline), "");
+        if (timeline.newest && timeline.newest->facts.is_damaged())
+            checker.problem(format("the newest segment {} is damaged", timeline.newest->file_name),
+                            "The damage was in pg_wal already. Take a base backup.");
+    }
+    if (!survey.conflicts.empty())
+        checker.problem(format("{} files were written by two servers", survey.conflicts.size()),
+                        "\"walden info\" lists them. Find the second server: a clone, or an old "
+                        "primary that runs again.");
+}
+
+/// Minor releases with errors that damage WAL or archives, by major version: the first good one.
+void check_minor_version(const pg::Server& server, Checker& checker) {
+    struct Floor {
+        int major;
+        int minor;
+    };
+    constexpr Floor floors[] = {{13, 13}, {14, 10}, {15, 5}, {16, 1}, {17, 2}};
+    const int major = server.version() / 10'000;
+    const int minor = server.version() % 10'000;
+    for (const Floor& floor : floors)
+        if (floor.major == major && minor < floor.minor)
+            checker.problem(format("PostgreSQL {}.{} has known errors in WAL handling", major, minor),
+                            format("Upgrade to {}.{} or newer.", floor.major, floor.minor));
+    if (major < 13 || major > 18)
+        checker.problem(format("PostgreSQL {} is not supported", major), "13 to 18 are.");
+}
+
+void check_archiver(const pg::Server& server, Checker& checker) {
+    const auto failing = server.query(
+        "SELECT last_failed_wal || ' at ' || last_failed_time FROM pg_stat_archiver "
+        "WHERE last_failed_time IS NOT NULL "
+        "AND (last_archived_time IS NULL OR last_failed_time > last_archived_time)");
+    if (failing)
+        checker.problem(format("the server's last attempt to archive failed: {}", *failing),
+                        "The server's log has what walden-push said.");
+    const auto archived =
+        server.query("SELECT last_archived_wal || ' at ' || last_archived_time FROM pg_stat_archiver "
+                     "WHERE last_archived_time IS NOT NULL");
+    if (archived)
+        checker.ok(format("last archived by the server: {}", *archived));
+    else if (!failing)
+        checker.warning("the server has archived nothing yet",
+                        "\"SELECT pg_switch_wal()\" makes it archive a segment.");
+}
+
+void check_server(const cli::Session& session, const std::string& conninfo, Checker& checker) {
+    const pg::Server server(conninfo);
+    const std::string directory = server.setting("data_directory");
+    if (directory != session.config().pgdata)
+        checker.warning(format("the server's data directory is \"{}\", pgdata is \"{}\"", directory,
+                               session.config().pgdata),
+                        "They may be the same by a symbolic link.");
+    check_minor_version(server, checker);
+    if (server.setting("wal_level") == "minimal")
+        checker.problem("wal_level is minimal", "Set it to replica or logical.");
+    const std::string mode = server.setting("archive_mode");
+    if (mode == "off") {
+        checker.problem("archive_mode is off", "Set it to on, and restart the server.");
+        return;
+    }
+    const std::string command = server.setting("archive_command");
+    if (server.version() >= 150'000 && !server.setting("archive_library").empty())
+        checker.problem("archive_library is set, so archive_command is not used",
+                        "Set archive_library to ''.");
+    else if (command.find("walden-push") == std::string::npos)
+        checker.problem(format("archive_command is not ours: \"{}\"", command),
+                        "\"walden init\" prints the line to use.");
+    else
+        checker.ok(format("archive_mode is {}, archive_command is \"{}\"", mode, command));
+    check_archiver(server, checker);
+}
+
+void print(const std::vector<Finding>& findings) {
+    for (const Finding& finding : findings) {
+        print_line(format("{:<8} {}", to_string(finding.level), finding.text));
+        if (!finding.hint.empty()) print_line(format("         {}", finding.hint));
+    }
+}
+
+}  // namespace
+
+int check(const Common& common, const CheckOptions& options) {
+    Checker checker;
+    checker.group([&] {
+        const cli::Config config = cli::read_config(common.config_path);
+        const cli::Session session(config, config.archive_deadline);
+        checker.ok(format("repository {}", to_hex(session.repository().descriptor().id)));
+        checker.group([&] { check_keys(session, checker); });
+        checker.group([&] { check_store(session, checker); });
+        checker.group([&] { check_archive(session, checker); });
+        if (options.asks_server)
+            checker.group([&] { check_server(session, options.conninfo, checker); });
+    });
+    const auto& findings = checker.findings();
+    const bool is_good = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+        return finding.level == Level::problem;
+    });
+    if (common.output == Output::json) {
+        cli::Json all = cli::Json::array();
+        for (const Finding& finding : findings)
+            all.push_back({{"level", to_string(finding.level)},
+                           {"text", finding.text},
+                           {"hint", finding.hint}});
+        cli::print_json({{"ok", is_good}, {"findings", all}});
+    } else {
+        print(findings);
+    }
+    return is_good ? 0 : 1;
+}
+
+}  // namespace walden::commands

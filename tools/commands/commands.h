@@ -1,0 +1,56 @@
+// The commands of `walden`. Each returns the exit status: 0 all is well, 1 something is not.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace walden::commands {
+
+enum class Output : std::uint8_t { text, json };
+
+struct Common {
+    std::string config_path;  ///< empty: the default
+    Output output = Output::text;
+};
+
+struct InitOptions {
+    bool registers_new_system = false;  ///< after initdb or pg_upgrade
+    bool accepts_unfenced = false;
+};
+
+int init(const Common& common, const InitOptions& options);
+
+struct CheckOptions {
+    bool asks_server = true;
+    std::string conninfo;  ///< libpq's; empty: PGHOST and the like
+};
+
+int check(const Common& common, const CheckOptions& options);
+
+int info(const Common& common);
+
+struct VerifyOptions {
+    bool is_shallow = false;
+};
+
+int verify(const Common& common, const VerifyOptions& options);
+
+int adopt(const Common& common, std::uint32_t timeline);
+
+struct KeyOptions {
+    std::string bundle = "read";         ///< of the key to add
+    std::string key_file;                ///< to write (add) or to test
+    bool is_passphrase = false;          ///< the key to add or to test is a passphrase
+    std::string label;                   ///< of the key to add
+    std::string slot;                    ///< to remove: slot id, or its unique beginning
+    bool unlocks_by_passphrase = false;  ///< open the repository by passphrase, not as configured
+};
+
+int list_keys(const Common& common, const KeyOptions& options);
+int add_key(const Common& common, const KeyOptions& options);
+int remove_key(const Common& common, const KeyOptions& options);
+int rotate_keys(const Common& common, const KeyOptions& options);
+int test_key(const Common& common, const KeyOptions& options);
+int generate_key(const Common& common);
+
+}  // namespace walden::commands

@@ -1,0 +1,187 @@
+#include <unistd.h>
+
+#include <ctime>
+
+#include "archive/membership.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "base/random.h"
+#include "pg/data_directory.h"
+#include "storage/open_storage.h"
+#include "tools/cli/json.h"
+#include "tools/cli/session.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/text.h"
+#include "vault/repository.h"
+
+namespace walden::commands {
+
+namespace {
+
+struct InitResult {
+    bool made_repository = false;
+    bool made_key_file = false;
+    bool registered_cluster = false;
+    std::optional<std::uint64_t> system_identifier;
+    std::string archive_command;
+    std::string restore_command;
+};
+
+/// The configured key; a key file that does not exist yet is made.
+crypto::UnlockSecret ensure_secret(const cli::Config& config, InitResult& result) {
+    if (config.key_file.empty() || ::access(config.key_file.c_str(), F_OK) == 0)
+        return crypto::load_unlock_secret(*config.key_source);
+    make_directories(parent_directory(config.key_file));
+    const auto secret = crypto::UnlockSecret::make_random_key();
+    const std::vector<std::string> comments = {
+        "walden key. Without it, or another key of the same repository, nothing in the archive",
+        "can ever be restored. Keep a copy on another machine or on paper.",
+        format("Made {} on {} for {}", now_rfc3339(), archive::describe_host(), config.store_url)};
+    crypto::write_key_file(config.key_file, secret, comments);
+    result.made_key_file = true;
+    return secret;
+}
+
+/// Whether the store refuses to create what exists, and keeps what it had.
+bool proves_fencing(vault::ObjectStorage& storage) {
+    using Outcome = vault::ObjectStorage::PutOutcome;
+    const std::string key = format("walden.probe.{}", to_hex(random_array<8>()));
+    const bool first = storage.put_new(key, as_bytes("one")) == Outcome::created;
+    const bool second = storage.put_new(key, as_bytes("two")) == Outcome::already_present;
+    Bytes kept;
+    const bool is_kept = storage.get(key, kept) && as_text(kept) == "one";
+    const std::vector<std::string> keys = {key};
+    storage.remove(keys);
+    return first && second && is_kept;
+}
+
+void ensure_repository(const cli::Config& config, const InitOptions& options, InitResult& result) {
+    storage::create_storage(config.store_url);
+    const auto storage = storage::open_storage(config.store_url);
+    if (vault::Repository::read_descriptor(*storage)) return;
+
+    vault::Repository::require_empty(*storage);
+    const bool is_fenced = proves_fencing(*storage);
+    if (!is_fenced && !options.accepts_unfenced)
+        throw Error(ErrorKind::usage, format("\"{}\" does not keep an object from being overwritten",
+                                             config.store_url))
+            .with_hint("Two servers could overwrite each other's WAL there. Use another store.");
+    std::optional<crypto::UnlockSecret> secret;
+    if (config.encryption_enabled) secret.emplace(ensure_secret(config, result));
+    vault::Repository::create(
+        *storage,
+        {.id = config.store_id.value_or(random_array<16>()),
+         .suite = secret ? crypto::Suite::aes_256_gcm : crypto::Suite::none,
+         .fencing_proven = is_fenced,
+         .created = now_rfc3339()},
+        secret ? &*secret : nullptr,
+        {.label = format("init on {}", archive::describe_host()),
+         .created = std::time(nullptr),
+         .scrypt_cost = {},
+         .cluster = ""});
+    result.made_repository = true;
+}
+
+void ensure_cluster(const cli::Session& session, const InitOptions& options, InitResult& result) {
+    const auto data = pg::read_data_directory(session.config().pgdata);
+    if (!data) return;
+    const std::uint64_t system = data->control.system_identifier;
+    result.system_identifier = system;
+    const vault::ClusterVault vault = session.open_cluster(system);
+    if (vault.find_identity()) return;
+    const auto registered = session.registered_systems();
+    if (!registered.empty() && !options.registers_new_system)
+        throw Error(ErrorKind::foreign,
+                    format("cluster \"{}\" archives system {} already; \"{}\" is system {}",
+                           session.config().cluster, registered.back(), session.config().pgdata,
+                           system))
+            .with_hint("Another cluster needs another name. If this is the same one after initdb or "
+                       "pg_upgrade, run \"walden init --new-system\".");
+    static_cast<void>(vault.put_identity({.system_identifier = system,
+                                          .segment_size = data->segment_size.bytes(),
+                                          .server_version = data->major_version,
+                                          .time = std::time(nullptr),
+                                          .host = archive::describe_host()}));
+    result.registered_cluster = true;
+}
+
+std::string program_directory() {
+    std::string path(4096, '\0');
+    const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+    path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return parent_directory(path);
+}
+
+void make_commands(const cli::Config& config, InitResult& result) {
+    const std::string directory = program_directory();
+    const std::string option =
+        config.path == cli::default_config_path ? "" : format(" --config {}", config.path);
+    result.archive_command = format("{}/walden-push{} %p", directory, option);
+    result.restore_command = format("{}/walden-fetch{} %f %p", directory, option);
+}
+
+void print_key_advice(const cli::Config& config, const InitResult& result) {
+    if (!config.encryption_enabled) {
+        print_line("\nThe archive is NOT encrypted: whoever can read the store can read your data.");
+        return;
+    }
+    if (result.made_key_file)
+        print_line(format("\nThe key is in {} (mode 0600).", config.key_file));
+    if (!result.made_repository) return;
+    print_line(
+        "\n  WITHOUT THE KEY NOTHING IN THIS ARCHIVE CAN EVER BE RESTORED, BY ANYBODY.\n\n"
+        "  Keep a copy where it survives the loss of this machine: a password safe, another site,\n"
+        "  paper (the key is one line of text). Then prove that the copy works:\n\n"
+        "      walden keys test --key-file COPY\n\n"
+        "  Or add a passphrase as a second way in:\n\n"
+        "      walden keys add --passphrase");
+}
+
+void print_text(const cli::Session& session, const InitResult& result) {
+    const cli::Config& config = session.config();
+    print_line(format("{} repository {} at {}", result.made_repository ? "Made" : "Found",
+                      to_hex(session.repository().descriptor().id), config.store_url));
+    if (!result.system_identifier)
+        print_line(format("{} is no data directory yet: run \"walden init\" again when it is.",
+                          config.pgdata));
+    else
+        print_line(format("{} cluster \"{}\", system identifier {}",
+                          result.registered_cluster ? "Registered" : "Found", config.cluster,
+                          *result.system_identifier));
+    print_key_advice(config, result);
+    print_line(
+        format("\nFor postgresql.conf:\n\n"
+               "archive_mode = on\n"
+               "archive_command = '{}'\n"
+               "restore_command = '{}'",
+               result.archive_command, result.restore_command));
+}
+
+}  // namespace
+
+int init(const Common& common, const InitOptions& options) {
+    const cli::Config config = cli::read_config(common.config_path);
+    InitResult result;
+    ensure_repository(config, options, result);
+    const cli::Session session(config, config.archive_deadline);
+    ensure_cluster(session, options, result);
+    make_commands(config, result);
+    if (common.output == Output::text) {
+        print_text(session, result);
+        return 0;
+    }
+    cli::print_json({{"repository", to_hex(session.repository().descriptor().id)},
+                     {"made_repository", result.made_repository},
+                     {"made_key_file", result.made_key_file},
+                     {"registered_cluster", result.registered_cluster},
+                     {"cluster", config.cluster},
+                     {"system_identifier", result.system_identifier
+                                               ? cli::Json(format("{}", *result.system_identifier))
+                                               : cli::Json()},
+                     {"archive_command", result.archive_command},
+                     {"restore_command", result.restore_command}});
+    return 0;
+}
+
+}  // namespace walden::commands

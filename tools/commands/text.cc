@@ -1,0 +1,46 @@
+#include "tools/commands/text.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "base/format.h"
+
+namespace walden::commands {
+
+namespace {
+
+std::string utc(std::int64_t unix_seconds, const char* pattern) {
+    const auto time = static_cast<std::time_t>(unix_seconds);
+    std::tm parts{};
+    ::gmtime_r(&time, &parts);
+    std::array<char, 64> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), pattern, &parts)};
+}
+
+}  // namespace
+
+void print_line(std::string_view line) {
+    std::fwrite(line.data(), 1, line.size(), stdout);
+    std::fputc('\n', stdout);
+}
+
+std::string size_text(std::uint64_t bytes) {
+    if (bytes < 1024) return format("{} bytes", bytes);
+    double value = static_cast<double>(bytes);
+    const char* unit = "";
+    for (const char* next : {"KiB", "MiB", "GiB", "TiB", "PiB"}) {
+        if (value < 1024) break;
+        value /= 1024;
+        unit = next;
+    }
+    return format("{:.1f} {}", value, unit);
+}
+
+std::string time_text(std::int64_t unix_seconds) {
+    return utc(unix_seconds, "%Y-%m-%d %H:%M:%S UTC");
+}
+
+std::string now_rfc3339() { return utc(std::time(nullptr), "%Y-%m-%dT%H:%M:%SZ"); }
+
+}  // namespace walden::commands

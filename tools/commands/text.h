@@ -1,0 +1,22 @@
+// Words and numbers as the commands print them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace walden::commands {
+
+/// One line to stdout.
+void print_line(std::string_view line);
+
+/// "1.5 GiB", "16.0 MiB", "512 bytes".
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
+
+/// "2026-11-22 14:32:07 UTC" for Unix seconds.
+[[nodiscard]] std::string time_text(std::int64_t unix_seconds);
+
+/// The time now as RFC 3339 writes it, "2026-11-22T14:32:07Z".
+[[nodiscard]] std::string now_rfc3339();
+
+}  // namespace walden::commands

@@ -1,0 +1,167 @@
+// walden: everything that a person types.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <new>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "tools/cli/config.h"
+#include "tools/cli/process.h"
+#include "tools/cli/report.h"
+#include "tools/cli/session.h"
+#include "tools/commands/commands.h"
+
+namespace walden {
+
+namespace {
+
+constexpr int exit_problem = 1;
+constexpr int exit_usage = 2;
+
+/// What the command line chose to do; run after parsing, so that errors leave through one door.
+struct Choice {
+    commands::Common common;
+    commands::InitOptions init;
+    commands::CheckOptions check;
+    commands::VerifyOptions verify;
+    commands::KeyOptions key;
+    std::uint32_t timeline = 0;
+    bool no_server = false;
+    std::function<int()> run;
+};
+
+std::string settings_text() {
+    std::string text = "Settings of the configuration file (TOML):\n";
+    for (const cli::SettingHelp& setting : cli::setting_help())
+        text += format("  {:<28} {}{}\n", setting.name, setting.meaning,
+                       setting.default_value.empty() ? std::string(" (required)")
+                                                     : format(" [{}]", setting.default_value));
+    return text;
+}
+
+/// Adds a command that takes --json.
+CLI::App* add_command(CLI::App& parent, Choice& choice, const std::string& name,
+                      const std::string& help, std::function<int()> run) {
+    CLI::App* command = parent.add_subcommand(name, help);
+    command->add_flag_callback(
+        "--json", [&choice] { choice.common.output = commands::Output::json; },
+        "Print JSON for programs");
+    command->callback([&choice, run = std::move(run)] { choice.run = run; });
+    return command;
+}
+
+void add_key_commands(CLI::App& app, Choice& choice) {
+    CLI::App* keys = app.add_subcommand("keys", "List, add, remove, rotate and test keys");
+    keys->require_subcommand(1);
+    keys->add_flag("--unlock-by-passphrase", choice.key.unlocks_by_passphrase,
+                   "Open the repository with a passphrase instead of the configured key");
+    add_command(*keys, choice, "list", "Show the key slots of the repository",
+                [&] { return commands::list_keys(choice.common, choice.key); });
+    CLI::App* add =
+        add_command(*keys, choice, "add", "Add another key, as a file or a passphrase",
+                    [&] { return commands::add_key(choice.common, choice.key); });
+    add->add_option("--bundle", choice.key.bundle,
+                    "\"read\": may do everything; \"put\": may archive this cluster and not read it")
+        ->check(CLI::IsMember({"read", "put"}));
+    add->add_option("--key-file", choice.key.key_file, "Write the new key to this file, mode 0600");
+    add->add_flag("--passphrase", choice.key.is_passphrase, "Ask for a passphrase instead");
+    add->add_option("--label", choice.key.label, "Who holds the key, for the list")
+        ->check(CLI::Validator(
+            [](std::string& text) {
+                return text.size() <= 200 ? std::string() : std::string("at most 200 bytes");
+            },
+            ""));
+    CLI::App* remove =
+        add_command(*keys, choice, "remove", "Remove a key slot; consider \"rotate\" afterwards",
+                    [&] { return commands::remove_key(choice.common, choice.key); });
+    remove->add_option("SLOT", choice.key.slot, "Slot id, or its unique beginning")->required();
+    add_command(*keys, choice, "rotate",
+                "Seal everything archived from now on to a new key, opened by the remaining slots",
+                [&] { return commands::rotate_keys(choice.common, choice.key); });
+    CLI::App* test =
+        add_command(*keys, choice, "test", "Prove that a key, or a copy of it, opens the repository",
+                    [&] { return commands::test_key(choice.common, choice.key); });
+    test->add_option("--key-file", choice.key.key_file, "The copy to test; else the configured key");
+    test->add_flag("--passphrase", choice.key.is_passphrase, "Test a passphrase");
+    add_command(*keys, choice, "generate",
+                "Print a new key for key_env, or for a key management service; it is stored nowhere",
+                [&] { return commands::generate_key(choice.common); });
+}
+
+void add_commands(CLI::App& app, Choice& choice) {
+    CLI::App* init = add_command(
+        app, choice, "init", "Make the repository and its key, and register the cluster",
+        [&] { return commands::init(choice.common, choice.init); });
+    init->add_flag("--new-system", choice.init.registers_new_system,
+                   "Register a new system identifier, after initdb or pg_upgrade");
+    init->add_flag("--accept-unfenced", choice.init.accepts_unfenced,
+                   "Use a store that cannot keep objects from being overwritten");
+    CLI::App* check = add_command(app, choice, "check",
+                                  "Check configuration, key, store, archive and server", [&] {
+                                      choice.check.asks_server = !choice.no_server;
+                                      return commands::check(choice.common, choice.check);
+                                  });
+    check->add_option("--conninfo", choice.check.conninfo,
+                      "How to connect to the server, as for psql; else PGHOST and the like");
+    check->add_flag("--no-server", choice.no_server, "Do not ask the server");
+    add_command(app, choice, "info", "Show what the archive holds and what can be restored",
+                [&] { return commands::info(choice.common); });
+    CLI::App* verify =
+        add_command(app, choice, "verify", "Prove that everything in the archive is whole",
+                    [&] { return commands::verify(choice.common, choice.verify); });
+    verify->add_flag("--shallow", choice.verify.is_shallow,
+                     "Names, entries and checksums only; works with a put key");
+    add_key_commands(app, choice);
+    CLI::App* adopt =
+        add_command(app, choice, "adopt", "Make this host the owner of a timeline",
+                    [&] { return commands::adopt(choice.common, choice.timeline); });
+    adopt->add_option("--timeline", choice.timeline, "Its number, in decimal")
+        ->required()
+        ->check(CLI::Range(1U, 0xFFFFFFFFU));
+}
+
+int run(int argc, char** argv) {
+    CLI::App app("Archives PostgreSQL's WAL and brings it back.", "walden");
+    Choice choice;
+    app.require_subcommand(1);
+    app.set_version_flag("--version", format("walden {}", cli::version_text()));
+    app.add_option("--config", choice.common.config_path,
+                   "Configuration, else $WALDEN_CONFIG, else /etc/walden/walden.toml");
+    app.fallthrough();
+    app.footer("\n" + settings_text() +
+               "\nExit status: 0 all is well, 1 something is not, 2 the command line is wrong.");
+    add_commands(app, choice);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& success) {
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        cli::report_error(error.what());
+        cli::report_note("try --help");
+        return exit_usage;
+    }
+    return choice.run();
+}
+
+int run_reporting(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const Error& error) {
+        cli::show_progress("");
+        cli::report_error(error);
+    } catch (const std::bad_alloc&) {
+        std::fputs("walden: error: out of memory\n", stderr);
+    } catch (const std::exception& error) {
+        cli::report_error(error.what());
+    }
+    return exit_problem;
+}
+
+}  // namespace
+
+}  // namespace walden
+
+int main(int argc, char** argv) {
+    walden::cli::prepare_process(walden::exit_problem, walden::exit_problem);
+    return walden::run_reporting(argc, argv);
+}

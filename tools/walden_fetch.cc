@@ -1,0 +1,138 @@
+// walden-fetch: PostgreSQL's restore_command.
+#include <unistd.h>
+
+#include <cstdio>
+#include <new>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "recovery/fetcher.h"
+#include "tools/cli/arguments.h"
+#include "tools/cli/config.h"
+#include "tools/cli/process.h"
+#include "tools/cli/report.h"
+#include "tools/cli/session.h"
+#include "wal/file_name.h"
+
+namespace walden {
+
+namespace {
+
+// PostgreSQL reads 1 to 125 as "no such file" and, without a recovery target, opens the database
+// there; above 125 it stops (design, section 5). So 1 is only ever the store's own word.
+enum ExitCode : int {
+    exit_not_there = 1,
+    exit_unreachable = 200,
+    exit_configuration = 201,
+    exit_integrity = 202,
+    exit_foreign = 203,
+    exit_internal = 204,
+};
+
+constexpr std::string_view help =
+    R"(Usage: walden-fetch [--config FILE] NAME PATH
+
+Brings the archived file NAME to PATH. For postgresql.conf:
+
+    restore_command = 'walden-fetch %f %p'
+
+Exit status:
+    0  delivered: complete, verified, equal to what was archived
+    1  the archive was asked and positively has no such file. On a standby also: the store cannot
+       be reached, and PostgreSQL will ask again (fetch.standby_on_error)
+  200  the store cannot be reached, or does not let us in
+  201  configuration or key
+  202  the file is damaged, or missing where it must be
+  203  it belongs to another cluster or repository
+  204  a local problem: disk full, out of memory
+Above 125 PostgreSQL stops recovery instead of opening the database without the rest.
+
+  --config FILE  configuration, else $WALDEN_CONFIG, else /etc/walden/walden.toml
+  --help, --version
+)";
+
+int exit_code_of(ErrorKind kind) {
+    switch (kind) {
+        case ErrorKind::unavailable:
+        case ErrorKind::denied:
+        case ErrorKind::not_found:  // the store itself, never an object
+        case ErrorKind::canceled: return exit_unreachable;
+        case ErrorKind::usage: return exit_configuration;
+        case ErrorKind::corrupt:
+        case ErrorKind::conflict: return exit_integrity;
+        case ErrorKind::foreign: return exit_foreign;
+        case ErrorKind::io: return exit_internal;
+    }
+    return exit_internal;
+}
+
+/// A standby asks again for a segment, so an unreachable store may be "not yet" there; a history
+/// decides about timelines and may not (design, section 5).
+bool standby_will_ask_again(const cli::Config& config, const std::string& file_name) {
+    const auto name = wal::parse_wal_file_name(file_name);
+    return config.on_standby_error == cli::OnStandbyError::retry && name &&
+           name->kind == wal::WalFileKind::segment && ::access("standby.signal", F_OK) == 0;
+}
+
+std::optional<recovery::FetchedFile> fetch(const cli::Config& config,
+                                           const std::string& file_name) {
+    const cli::Session session(config, config.fetch_deadline);
+    const vault::ClusterVault vault = session.open_cluster_or_only();
+    const vault::ClusterIdentity identity = session.require_identity(vault);
+    const recovery::Fetcher fetcher(vault, cli::fetch_settings(config, identity));
+    return fetcher.fetch(file_name);
+}
+
+int fetch_and_deliver(const cli::Arguments& arguments) {
+    const cli::Config config = cli::read_config(arguments.config_path);
+    const std::string& file_name = arguments.operands[0];
+    std::optional<recovery::FetchedFile> file;
+    try {
+        file = fetch(config, file_name);
+    } catch (const Error& error) {
+        const int code = exit_code_of(error.kind());
+        if (code != exit_unreachable || !standby_will_ask_again(config, file_name)) throw;
+        cli::report_error(error);
+        cli::report_note("answered \"not there\": this is a standby, PostgreSQL will ask again");
+        return exit_not_there;
+    }
+    if (!file) {
+        cli::report_note(format("{} is not in the archive", file_name));
+        return exit_not_there;
+    }
+    in_context([&] { return format("deliver {} to \"{}\"", file_name, arguments.operands[1]); },
+               [&] { recovery::deliver(arguments.operands[1], file->bytes); });
+    return 0;
+}
+
+int run(int argc, char** argv) {
+    try {
+        const cli::Arguments arguments = cli::parse_arguments(argc, argv, 2);
+        if (arguments.wants_help) {
+            std::fputs(help.data(), stdout);
+        } else if (arguments.wants_version) {
+            std::puts(format("walden-fetch {}", cli::version_text()).c_str());
+        } else {
+            return fetch_and_deliver(arguments);
+        }
+        return 0;
+    } catch (const Error& error) {
+        cli::report_error(error);
+        return exit_code_of(error.kind());
+    } catch (const std::bad_alloc&) {
+        std::fputs("walden-fetch: error: out of memory\n", stderr);
+    } catch (const std::exception& error) {
+        cli::report_error(error.what());
+    }
+    return exit_internal;
+}
+
+}  // namespace
+
+}  // namespace walden
+
+int main(int argc, char** argv) {
+    walden::cli::prepare_process(walden::exit_internal, walden::exit_internal);
+    walden::cli::set_program_name("walden-fetch");
+    return walden::run(argc, argv);
+}
