@@ -4,10 +4,15 @@
 //   id     = HMAC-SHA-256(key, 0x01 | u64 total | u32 leaf size | u32 n | leaf_0 ... leaf_n-1)
 //
 // All integers little endian. A tree, so that leaves are computed in parallel; leaf size is a
-// constant of the format, so the id does not depend on codec, level or frame size. Keyed per
+// constant of the format, so the id does not depend on codec, level or frame size; no bytes have no
+// leaves (n = 0). Index and size in each leaf, and the first byte, keep a leaf from passing for
+// another one or for the root. Keyed per
 // cluster: whoever reads names in the store cannot test guesses of the content. An unencrypted
 // repository uses SHA-256 in place of HMAC-SHA-256.
 #pragma once
+
+#include "base/bytes.h"
+#include "base/secret.h"
 
 #include <array>
 #include <compare>
@@ -15,9 +20,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/bytes.h"
-#include "base/secret.h"
 
 namespace walden::crypto {
 
@@ -36,7 +38,9 @@ struct ContentId {
 /// The key of a cluster's content ids; nullopt in an unencrypted repository.
 using ContentIdKey = std::optional<Secret<32>>;
 
-/// Safe to call from several threads at once; uses up to `worker_count` threads itself.
+/// Safe to call from several threads at once; uses up to `worker_count` threads itself (one per
+/// MiB at most: starting a thread costs as much as hashing 64 KiB). Throws Error(io) if OpenSSL
+/// fails.
 [[nodiscard]] ContentId compute_content_id(const ContentIdKey& key, ByteView plain,
                                            std::size_t worker_count);
 

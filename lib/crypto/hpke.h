@@ -4,26 +4,14 @@
 // names) check this one.
 #pragma once
 
+#include "base/bytes.h"
+#include "base/secret.h"
+#include "crypto/x25519.h"
+
 #include <array>
 #include <optional>
 
-#include "base/bytes.h"
-#include "base/secret.h"
-
 namespace walden::crypto {
-
-using X25519PublicKey = std::array<std::byte, 32>;
-using X25519SecretKey = Secret<32>;
-
-struct X25519KeyPair {
-    X25519SecretKey secret_key;
-    X25519PublicKey public_key{};
-};
-
-[[nodiscard]] X25519KeyPair make_x25519_key_pair();
-
-/// The public key of a secret key.
-[[nodiscard]] X25519PublicKey x25519_public_key(const X25519SecretKey& secret_key);
 
 /// DHKEM's DeriveKeyPair (RFC 9180, 7.1.3): a key pair from 32 bytes of key material.
 [[nodiscard]] X25519KeyPair derive_x25519_key_pair(const Secret<32>& input_key_material);
@@ -41,13 +29,21 @@ struct HpkeSealed {
     Bytes ciphertext;  ///< plain size + 16
 };
 
-/// Throws Error(usage) if `recipient` is a low-order point (the shared secret would be zero).
+/// Throws Error(usage) if `recipient` is a low-order point (the shared secret would be zero), or
+/// if psk and psk_id do not fit together.
 [[nodiscard]] HpkeSealed hpke_seal(const X25519PublicKey& recipient, const HpkeContext& context,
                                    ByteView plain);
 
-/// nullopt unless the message was sealed to this key in this context.
+/// hpke_seal with an ephemeral key that the caller chose. For known answers only: two messages
+/// under one ephemeral key and context would share key and nonce.
+[[nodiscard]] HpkeSealed hpke_seal_with(const X25519KeyPair& ephemeral,
+                                        const X25519PublicKey& recipient,
+                                        const HpkeContext& context, ByteView plain);
+
+/// nullopt unless the message was sealed to this key in this context. The caller zeroes the
+/// result. Throws Error(usage) if psk and psk_id do not fit together.
 [[nodiscard]] std::optional<Bytes> hpke_open(const X25519SecretKey& recipient,
-                                             const HpkeContext& context,
-                                             ByteView encapsulated_key, ByteView ciphertext);
+                                             const HpkeContext& context, ByteView encapsulated_key,
+                                             ByteView ciphertext);
 
 }  // namespace walden::crypto

@@ -1,16 +1,15 @@
 // Key derivation: HKDF-SHA-256 (RFC 5869) and scrypt (RFC 7914).
 #pragma once
 
-#include <cstdint>
-#include <string_view>
-
 #include "base/bytes.h"
 #include "base/secret.h"
 
+#include <cstdint>
+#include <string_view>
+
 namespace walden::crypto {
 
-using PrkView = std::span<const std::byte, 32>;
-
+/// An empty salt is the 32 zero bytes of the RFC.
 [[nodiscard]] Secret<32> hkdf_extract(ByteView salt, ByteView input_key);
 
 /// Fills `out` (at most 255 * 32 bytes).
@@ -31,8 +30,11 @@ struct ScryptCost {
     std::uint32_t p = 1;
 };
 
-/// Throws Error(usage) for a cost outside [2^10, 2^20] x r <= 16 x p <= 4: a hostile slot must
-/// not make us allocate without limit.
+/// True if the cost is one we are willing to pay: n a power of two in [2^10, 2^20], r in [1, 16],
+/// p in [1, 4], at most 1 GiB. A hostile slot must not make us allocate or compute without limit.
+[[nodiscard]] bool is_acceptable(const ScryptCost& cost);
+
+/// Throws Error(usage) for a cost that is not acceptable, Error(io) if the memory is not there.
 [[nodiscard]] Secret<32> scrypt(std::string_view passphrase, ByteView salt, const ScryptCost& cost);
 
 }  // namespace walden::crypto

@@ -9,7 +9,15 @@
 //   per epoch: u32 number | public key (32) | psk (32) | secret key (32, read only)
 //   put:  u16 n | cluster name | content id key (32) | metadata key (32)
 //   read: root (32) | admin secret key (32)
+//
+// Keys of a cluster: HKDF-Expand(root, "walden/v1/content-id" or "walden/v1/metadata" | 0x00 |
+// cluster name). The root outlives rotation: a content keeps its id.
 #pragma once
+
+#include "base/bytes.h"
+#include "base/secret.h"
+#include "crypto/hpke.h"
+#include "crypto/signature.h"
 
 #include <array>
 #include <cstdint>
@@ -17,11 +25,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/bytes.h"
-#include "base/secret.h"
-#include "crypto/hpke.h"
-#include "crypto/signature.h"
 
 namespace walden::crypto {
 
@@ -50,16 +53,21 @@ public:
     /// A fresh read bundle with epoch 1.
     [[nodiscard]] static KeyBundle create(const RepositoryId& repository);
 
-    /// Throws Error(corrupt) for bytes that are not a bundle, Error(usage) for a newer version.
+    /// Throws Error(corrupt) for bytes that are not a bundle, Error(usage) for a newer version. In
+    /// a read bundle each secret key is checked against its public key: a mismatch would be found
+    /// on the day of the restore.
     [[nodiscard]] static KeyBundle decode(ByteView bytes);
 
     /// The caller zeroes the result.
     [[nodiscard]] Bytes encode() const;
 
-    /// The put bundle for `cluster`. Only a read bundle can make one: else Error(usage).
+    /// The put bundle for `cluster` (1 to 255 bytes without control characters). Only a read bundle
+    /// can make one: else Error(usage).
     [[nodiscard]] KeyBundle make_put_bundle(const std::string& cluster) const;
 
     /// This bundle (read) with one more epoch and a new admin key. Error(usage) for a put bundle.
+    /// Store it in a slot of its own holder before anyone else gets it: what a put bundle seals to
+    /// an epoch whose secret key is lost cannot be read again.
     [[nodiscard]] KeyBundle rotate() const;
 
     [[nodiscard]] BundleKind kind() const { return kind_; }
@@ -72,6 +80,7 @@ public:
     /// Throws Error(usage) if this is a put bundle of another cluster.
     [[nodiscard]] ClusterKeys keys_of_cluster(std::string_view cluster) const;
 
+    /// The newest: what new objects are sealed to.
     [[nodiscard]] const KeyEpoch& current_epoch() const { return epochs_.back(); }
 
     /// nullptr if there is none of that number.
@@ -86,6 +95,12 @@ public:
 
 private:
     KeyBundle() = default;
+
+    [[nodiscard]] std::size_t encoded_size() const;
+    void decode_put_part(ByteReader& reader);
+    void decode_read_part(ByteReader& reader);
+    void require_read(std::string_view action) const;
+    void add_epoch(std::uint32_t number);
 
     BundleKind kind_ = BundleKind::put;
     RepositoryId repository_{};

@@ -3,41 +3,55 @@
 //
 // The holder has an unlock secret (a key file, a passphrase, ...) from which
 //   unlock key  = the 32 secret bytes, or scrypt(passphrase, salt, cost)
-//   slot secret = X25519 key pair derived from HKDF(unlock key, "walden/v1/slot")
-// Generation 1 is wrapped with AES-256-GCM under a key derived from the unlock key: only somebody
-// who has the unlock secret can have made it. Rotation must re-wrap for holders who are not
-// there, so later generations are sealed with HPKE to the slot's public key and signed with the
-// admin key that the previous generation names. Whoever writes to the store can hide a slot, but
-// cannot make a holder believe in another bundle.
+//   wrap key    = HKDF-Expand(unlock key, "walden/v1/slot-wrap")
+//   slot secret = X25519 key pair derived from HKDF-Expand(unlock key, "walden/v1/slot")
+// Generation 1 is wrapped with AES-256-GCM under the wrap key: only somebody who has the unlock
+// secret can have made it. Rotation must re-wrap for holders who are not there, so later
+// generations are sealed with HPKE (mode base, info "walden/v1/slot") to the slot's public key and
+// handed over: signed with the admin key that the previous generation names. Whoever writes to the
+// store can hide a slot, but cannot make a holder believe in another bundle.
 //
-//   magic "WALDENKS" (8) | u16 version = 1 | u8 wrapping (1 unlock key, 2 sealed and signed)
+// The other direction needs proof as well: a rotation seals the new keys to the public keys it
+// finds in the store, and whoever can write there could have added a slot of their own. So every
+// generation is endorsed: signed with the admin key of the bundle it wraps. A rotation hands over
+// only what its own current admin key endorses; after it, slots that a leaked older admin key
+// could have signed are worth nothing.
+//
+// The slot public key also commits a slot to one unlock key, which AES-GCM alone does not.
+//
+//   magic "WALDENKS" (8) | u16 version = 1 | u8 wrapping (1 unlock key, 2 sealed)
 //   u8 bundle kind | u8 source (1 random key, 2 passphrase) | 3 zero | slot id (16)
 //   u32 generation | i64 created (Unix seconds, a label) | repository id (16)
 //   scrypt: u64 n | u32 r | u32 p | salt (32)          zero for a random key
 //   slot public key (32) | u16 n | label | u16 n | cluster ("" for read)
-//   u32 size | wrapped bundle          wrapping 1: nonce (12) | ciphertext | tag (16), aad = all before
+//   u32 size | wrapped bundle          wrapping 1: nonce (12) | ciphertext | tag (16), aad = all
+//   before
 //                                      wrapping 2: encapsulated key (32) | ciphertext, aad likewise
-//   wrapping 2: signature (64) over all before
+//   wrapping 2: handover signature (64) by the previous generation's admin key,
+//               over "walden/v1/slot-handover" | 0x00 | all before
+//   endorsement signature (64) by the wrapped bundle's admin key,
+//               over "walden/v1/slot-endorsement" | 0x00 | all before
 //   u32 CRC-32C of all before          tells rot from a wrong key
+//
+// Magic and CRC keep their places in all versions, so that damage is not taken for a new version.
+// Generation 1 has wrapping 1 and all others wrapping 2. Label and cluster are at most 255 bytes
+// without control characters: they are shown on terminals, and the store may be hostile.
 #pragma once
-
-#include <array>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "base/bytes.h"
 #include "base/secret.h"
 #include "crypto/kdf.h"
 #include "crypto/key_bundle.h"
+#include "crypto/unlock_secret.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace walden::crypto {
-
-using SlotId = std::array<std::byte, 16>;
-
-enum class SlotSource : std::uint8_t { random_key = 1, passphrase = 2 };
 
 /// What can be read of a slot without its secret.
 struct SlotHeader {
@@ -54,72 +68,48 @@ struct SlotHeader {
     X25519PublicKey public_key{};
 };
 
-/// The secret that opens a slot. A random key knows its slot; a passphrase tries them.
-class UnlockSecret {
-public:
-    /// A fresh random key for a fresh slot.
-    [[nodiscard]] static UnlockSecret make_random_key();
-
-    [[nodiscard]] static UnlockSecret from_passphrase(std::string passphrase);
-
-    /// The text of a key file, environment variable or command output: comment lines (#), blank
-    /// lines and one line WALDEN-KEY-1-<slot id, 32 hex>-<key, 64 hex>-<CRC-32C, 8 hex>, any case.
-    /// Throws Error(usage) that says what is wrong (no key line, a typing mistake) and shows none
-    /// of it.
-    [[nodiscard]] static UnlockSecret from_key_text(std::string_view text);
-
-    /// The key line of a random key, with a newline. The caller zeroes it.
-    [[nodiscard]] std::string to_key_text() const;
-
-    [[nodiscard]] SlotSource source() const { return source_; }
-
-    /// Of a random key only.
-    [[nodiscard]] const SlotId& slot_id() const { return slot_id_; }
-
-    /// The 32-byte unlock key for a slot with these parameters (scrypt takes about 0.4 s and 128
-    /// MiB for a passphrase).
-    [[nodiscard]] Secret<32> unlock_key(const ScryptCost& cost, ByteView salt) const;
-
-private:
-    UnlockSecret() = default;
-
-    SlotSource source_ = SlotSource::random_key;
-    SlotId slot_id_{};
-    Secret<32> key_;
-    std::string passphrase_;
-
-public:
-    UnlockSecret(const UnlockSecret&) = default;
-    UnlockSecret(UnlockSecret&&) noexcept = default;
-    UnlockSecret& operator=(const UnlockSecret&) = delete;
-    UnlockSecret& operator=(UnlockSecret&&) noexcept = delete;
-    ~UnlockSecret();
-};
-
 struct NewSlot {
     std::string label;
     std::int64_t created = 0;
     ScryptCost scrypt_cost;  ///< tests use a cheap one
+    std::string cluster;     ///< wraps the put bundle of this cluster; empty: the read bundle
 };
 
-/// Generation 1 of a slot for `secret`. The slot id is the random key's, or fresh.
-[[nodiscard]] Bytes make_slot(const UnlockSecret& secret, const KeyBundle& bundle,
+/// Generation 1 of a slot for `secret`. The slot id is the random key's, or fresh. `admin` is a
+/// read bundle, else Error(usage); it, or the put bundle it makes for `options.cluster`, is
+/// wrapped.
+[[nodiscard]] Bytes make_slot(const UnlockSecret& secret, const KeyBundle& admin,
                               const NewSlot& options);
 
-/// The next generation of the slot whose latest header is `slot`, made by the holder of the read
-/// bundle `admin` (whose admin key signs) without the slot's secret.
-[[nodiscard]] Bytes make_next_generation(const SlotHeader& slot, const KeyBundle& admin,
-                                         const KeyBundle& bundle);
+/// The next generation of the slot whose latest generation is `latest`, made without the slot's
+/// secret. `previous` is the read bundle whose admin key endorses `latest`, else Error(denied):
+/// somebody else made that slot, and must not get the new keys. `next` is the read bundle to move
+/// to (previous.rotate()); a slot of a cluster gets the put bundle that `next` makes for it.
+/// After an interrupted rotation, call it again with the same two bundles (both are in the chain
+/// of the holder's own slot).
+[[nodiscard]] Bytes make_next_generation(ByteView latest, const KeyBundle& previous,
+                                         const KeyBundle& next);
 
 /// Throws Error(corrupt) for bytes that are not a whole slot, Error(usage) for a newer version.
+/// Nothing in the header is proven until the slot was opened, or found endorsed.
 [[nodiscard]] SlotHeader read_slot_header(ByteView slot);
 
-/// Opens generation 1. nullopt if the secret is not this slot's; Error(corrupt) for damage.
+/// True if the holder of the secret key of `admin` made this slot. Throws as read_slot_header.
+[[nodiscard]] bool is_slot_endorsed(ByteView slot, const Ed25519PublicKey& admin);
+
+/// Opens generation 1. nullopt if the secret is not this slot's; Error(corrupt) for damage. The
+/// caller compares the bundle's repository with the one it is in.
 [[nodiscard]] std::optional<KeyBundle> open_slot(const UnlockSecret& secret, ByteView slot);
 
-/// Opens generation n+1 for the holder who opened generation n as `previous`. Throws
-/// Error(corrupt) unless signature, slot and repository agree with it.
-[[nodiscard]] KeyBundle open_next_generation(const UnlockSecret& secret, const SlotHeader& first,
+/// Opens generation n+1 for the holder who opened generation n, whose header is `current`, as
+/// `previous`. Throws Error(corrupt) unless signatures, slot, generation, repository and epochs
+/// agree with it, Error(usage) if the secret is not this slot's.
+[[nodiscard]] KeyBundle open_next_generation(const UnlockSecret& secret, const SlotHeader& current,
                                              const KeyBundle& previous, ByteView slot);
+
+/// Opens generations 1 to n of one slot, given in that order, paying for scrypt once. One bundle
+/// per generation, the last one is in force. nullopt and errors as the two functions above.
+[[nodiscard]] std::optional<std::vector<KeyBundle>> open_slot_chain(
+    const UnlockSecret& secret, std::span<const Bytes> generations);
 
 }  // namespace walden::crypto

@@ -1,10 +1,10 @@
 // Ed25519 signatures (RFC 8032).
 #pragma once
 
-#include <array>
-
 #include "base/bytes.h"
 #include "base/secret.h"
+
+#include <array>
 
 namespace walden::crypto {
 
@@ -19,8 +19,12 @@ struct Ed25519KeyPair {
 
 [[nodiscard]] Ed25519KeyPair make_ed25519_key_pair();
 
+/// The public key of a secret key.
+[[nodiscard]] Ed25519PublicKey ed25519_public_key(const Ed25519SecretKey& secret_key);
+
 [[nodiscard]] Ed25519Signature sign(const Ed25519SecretKey& key, ByteView message);
 
+/// False for any signature that is not exactly 64 bytes made by the key over the message.
 [[nodiscard]] bool verify_signature(const Ed25519PublicKey& key, ByteView message,
                                     ByteView signature);
 
