@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,11 +25,22 @@ struct Samples {
     std::uint64_t peak_rss_bytes = 0;
 };
 
+double milliseconds_of(const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+}
+
+double children_cpu_ms() {
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    return milliseconds_of(usage.ru_utime) + milliseconds_of(usage.ru_stime);
+}
+
 double process_cpu_ms() {
     timespec now{};
     if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) != 0)
         throw Error(ErrorKind::io, "the CPU time of this process cannot be read");
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6 +
+           children_cpu_ms();
 }
 
 double load_average() {
@@ -53,6 +65,7 @@ std::uint64_t peak_rss_bytes() {
 }
 
 void run_once(const Stage& stage, Samples& samples) {
+    stage.prepare();
     samples.load = std::max(samples.load, load_average());
     reset_peak_rss();
     const double cpu_before = process_cpu_ms();
@@ -83,7 +96,10 @@ double Figure::mb_per_second() const {
 std::vector<Figure> measure(std::span<const Stage> stages, const MeasureOptions& options) {
     assert(options.run_count > 0);
     for (std::size_t i = 0; i < options.warm_up_count; ++i)
-        for (const Stage& stage : stages) stage.run();
+        for (const Stage& stage : stages) {
+            stage.prepare();
+            stage.run();
+        }
     std::vector<Samples> samples(stages.size());
     for (std::size_t round = 0; round < options.run_count; ++round)
         for (std::size_t i = 0; i < stages.size(); ++i) run_once(stages[i], samples[i]);

@@ -14,6 +14,7 @@ struct Stage {
     std::string name;         ///< "encode zstd-1 oltp"; the same name means comparable figures
     std::uint64_t bytes = 0;  ///< what one run processes, for MB/s; 0 where that means nothing
     std::function<void()> run;
+    std::function<void()> prepare = [] {};  ///< before each run, not measured
 };
 
 struct Spread {
@@ -31,7 +32,7 @@ struct Figure {
     std::uint64_t bytes = 0;
     std::size_t run_count = 0;
     Spread wall_ms;
-    Spread cpu_ms;                     ///< of all threads of this process together
+    Spread cpu_ms;                     ///< of all threads of this process and of waited-for children
     double load = 0;                   ///< largest one-minute load average seen before a run
     std::uint64_t peak_rss_bytes = 0;  ///< of the process during a run; 0 if the kernel hides it
 

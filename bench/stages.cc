@@ -1,0 +1,218 @@
+#include "bench/stages.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/random.h"
+#include "bench/child_process.h"
+#include "bench/machine_limits.h"
+#include "bench/report.h"
+#include "bench/scratch_cluster.h"
+#include "bench/wal_corpus.h"
+#include "codec/codec.h"
+#include "crypto/content_id.h"
+#include "vault/container.h"
+#include "vault/layout.h"
+#include "wal/record_reader.h"
+
+namespace walden::bench {
+
+namespace {
+
+CorpusSegment pick_segment(const StagesOptions& options) {
+    for (CorpusKind& kind : load_wal_corpus(options.corpus, 2))
+        if (kind.name == options.kind) return std::move(kind.segments.back());
+    throw Error(ErrorKind::usage,
+                format("corpus \"{}\" has no kind \"{}\"", options.corpus, options.kind));
+}
+
+/// The steps inside one process, on one thread unless the name says otherwise.
+class LibraryStages {
+public:
+    explicit LibraryStages(const CorpusSegment& segment)
+        : segment_(segment),
+          size_(*wal::SegmentSize::from_bytes(segment.bytes.size())),
+          name_(*wal::parse_segment_name(segment.name, size_)),
+          keys_(std::make_shared<const crypto::KeyBundle>(
+                    crypto::KeyBundle::create(random_array<16>())),
+                "bench"),
+          encoded_(codec::encode(segment.bytes, {.method = codec::CodecId::zstd})),
+          key_("content/" + segment.name),
+          sealed_(seal()) {}
+
+    std::vector<Stage> stages() {
+        std::vector<Stage> all;
+        const auto add = [&](std::string name, std::function<void()> run) {
+            Stage stage;
+            stage.name = std::move(name);
+            stage.bytes = segment_.bytes.size();
+            stage.run = std::move(run);
+            all.push_back(std::move(stage));
+        };
+        add("parse + verify", [this] { parse(); });
+        add("content id", [this] { keep(crypto::compute_content_id(id_key(), segment_.bytes, 1)); });
+        add("content id, 2 threads",
+            [this] { keep(crypto::compute_content_id(id_key(), segment_.bytes, 2)); });
+        for (const auto& [label, method, level, workers] :
+             {Method{"zstd 1", codec::CodecId::zstd, 1, 1},
+              Method{"zstd 1, 2 threads", codec::CodecId::zstd, 1, 2},
+              Method{"zstd 3", codec::CodecId::zstd, 3, 1},
+              Method{"lz4", codec::CodecId::lz4, 1, 1}})
+            add(format("encode + check {}", label), [this, method, level, workers] {
+                keep(codec::encode(segment_.bytes, {.method = method,
+                                                    .level = level,
+                                                    .worker_count = workers})
+                         .bytes.size());
+            });
+        add("seal", [this] { keep(seal().size()); });
+        add("unseal", [this] { keep(vault::unseal_object(keys_, place(), sealed_).encoded.size()); });
+        add("decode zstd 1", [this] { decode(1); });
+        add("decode zstd 1, 2 threads", [this] { decode(2); });
+        return all;
+    }
+
+private:
+    struct Method {
+        const char* label;
+        codec::CodecId method;
+        int level;
+        std::size_t workers;
+    };
+
+    void parse() const {
+        const wal::SegmentReport report = wal::read_segment({.bytes = segment_.bytes,
+                                                             .name = name_,
+                                                             .segment_size = size_,
+                                                             .system_identifier = std::nullopt,
+                                                             .carry_in = nullptr});
+        if (!report.is_complete())
+            throw Error(ErrorKind::corrupt, format("{}: {}", segment_.name, report.reason));
+        keep(report.facts.record_count);
+    }
+
+    void decode(std::size_t workers) {
+        codec::decode(encoded_.codec, encoded_.bytes, segment_.bytes.size(), workers, decoded_);
+        keep(decoded_.size());
+    }
+
+    [[nodiscard]] crypto::ContentIdKey id_key() const { return keys_.content_id_key(); }
+
+    [[nodiscard]] vault::ObjectPlace place() const {
+        return {.kind = vault::ObjectKind::content, .key = key_};
+    }
+
+    [[nodiscard]] Bytes seal() const {
+        return vault::seal_object(keys_, place(),
+                                  {.codec = encoded_.codec,
+                                   .plain_size = segment_.bytes.size(),
+                                   .content_id = {},
+                                   .encoded = encoded_.bytes});
+    }
+
+    const CorpusSegment& segment_;
+    wal::SegmentSize size_;
+    wal::SegmentName name_;
+    vault::ClusterKeyring keys_;
+    codec::Encoded encoded_;
+    std::string key_;
+    Bytes sealed_;
+    Bytes decoded_;
+};
+
+/// The programs as PostgreSQL starts them, but for the shell.
+class ProgramStages {
+public:
+    ProgramStages(const StagesOptions& options, const CorpusSegment& segment)
+        : programs_(options.programs),
+          cluster_(options.scratch, options.programs, segment.name, segment.bytes,
+                   ""),
+          size_(segment.bytes.size()),
+          segment_name_(segment.name),
+          target_(cluster_.pgdata() + "/pg_wal/RECOVERYXLOG") {}
+
+    std::vector<Stage> stages() {
+        std::vector<Stage> all(6);
+        all[0] = {.name = "start /bin/true", .bytes = 0, .run = [this] { start("/bin/true"); }};
+        all[1] = {.name = "start walden-push",
+                  .bytes = 0,
+                  .run = [this] { start(programs_ + "/walden-push"); }};
+        all[2] = {.name = "start walden-fetch",
+                  .bytes = 0,
+                  .run = [this] { start(programs_ + "/walden-fetch"); }};
+        all[3] = {.name = "walden-push, fresh segment",
+                  .bytes = size_,
+                  .run = [this] { push(); },
+                  .prepare = [this] { cluster_.empty_archive(); }};
+        all[4] = {.name = "walden-push, archived before", .bytes = size_, .run = [this] { push(); }};
+        all[5] = {.name = "walden-fetch, cold",
+                  .bytes = size_,
+                  .run = [this] { fetch(); },
+                  .prepare = [this] { std::remove(target_.c_str()); }};
+        return all;
+    }
+
+    void print_totals() const {
+        std::puts(format("stored bytes {} of {} ({:.3f} : 1), peak memory push {:.1f} MiB, fetch "
+                         "{:.1f} MiB",
+                         cluster_.archived_bytes(), size_,
+                         static_cast<double>(size_) /
+                             static_cast<double>(cluster_.archived_bytes()),
+                         static_cast<double>(push_rss_) / 1048576,
+                         static_cast<double>(fetch_rss_) / 1048576)
+                      .c_str());
+    }
+
+private:
+    void start(const std::string& program) const {
+        keep(require_child({program, "--version"}, "/").exit_code);
+    }
+
+    void push() {
+        const auto result = require_child({programs_ + "/walden-push", "--config",
+                                           cluster_.config(), cluster_.segment_path()},
+                                          cluster_.pgdata());
+        push_rss_ = std::max(push_rss_, result.peak_rss_bytes);
+    }
+
+    void fetch() {
+        const auto result =
+            require_child({programs_ + "/walden-fetch", "--config", cluster_.config(),
+                           segment_name_, "pg_wal/RECOVERYXLOG"},
+                          cluster_.pgdata());
+        fetch_rss_ = std::max(fetch_rss_, result.peak_rss_bytes);
+    }
+
+    std::string programs_;
+    ScratchCluster cluster_;
+    std::uint64_t size_;
+    std::string segment_name_;
+    std::string target_;
+    std::uint64_t push_rss_ = 0;
+    std::uint64_t fetch_rss_ = 0;
+};
+
+}  // namespace
+
+void run_stages(const StagesOptions& options) {
+    const CorpusSegment segment = pick_segment(options);
+    MachineLimits limits(segment.bytes, options.scratch);
+    LibraryStages library(segment);
+    ProgramStages programs(options, segment);
+    std::vector<Stage> all = limits.stages();
+    std::ranges::move(library.stages(), std::back_inserter(all));
+    std::ranges::move(programs.stages(), std::back_inserter(all));
+
+    const auto figures = measure(all, {.run_count = options.run_count, .warm_up_count = 1});
+    if (options.prints_json) {
+        std::fputs(to_json_lines(figures, describe_environment()).c_str(), stdout);
+        return;
+    }
+    std::puts(format("one {} segment, {} of {}", options.kind, segment.name, options.corpus).c_str());
+    std::fputs(to_table(figures).c_str(), stdout);
+    programs.print_totals();
+}
+
+}  // namespace walden::bench

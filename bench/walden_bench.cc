@@ -1,0 +1,57 @@
+// walden-bench: measures walden's stages, the limits of the machine and, where they are found, the
+// peers. bench/README.md says how.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "bench/stages.h"
+
+namespace {
+
+/// The programs lie in ../tools of the build, or beside this one where it is installed.
+std::string programs_beside_us() {
+    std::string path(4096, '\0');
+    const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+    path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    const std::string directory = walden::parent_directory(path);
+    const std::string in_build = walden::parent_directory(directory) + "/tools";
+    return ::access((in_build + "/walden-push").c_str(), X_OK) == 0 ? in_build : directory;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app("Measures walden.", "walden-bench");
+    app.require_subcommand(1);
+    walden::bench::StagesOptions options;
+    options.programs = programs_beside_us();
+    CLI::App* stages =
+        app.add_subcommand("stages", "Each step of archiving and restoring one segment");
+    stages->add_option("--corpus", options.corpus, "Directory made by bench/wal_corpus.py")
+        ->required();
+    stages->add_option("--kind", options.kind, "Kind of WAL: oltp, oltp-fresh, app, bulk, idle");
+    stages->add_option("--programs", options.programs, "Directory with walden and walden-push");
+    stages->add_option("--scratch", options.scratch, "Directory on the disk to measure");
+    stages->add_option("--runs", options.run_count, "Counted runs of each stage")
+        ->check(CLI::Range(1, 1000));
+    stages->add_flag("--json", options.prints_json, "One JSON object a line");
+    CLI11_PARSE(app, argc, argv);
+    walden::bench::run_stages(options);
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const walden::Error& error) {
+        std::fprintf(stderr, "walden-bench: error: %s\n", error.what());
+        if (!error.hint().empty())
+            std::fprintf(stderr, "walden-bench: hint: %s\n", error.hint().c_str());
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "walden-bench: error: %s\n", error.what());
+    }
+    return 1;
+}
