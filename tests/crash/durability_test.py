@@ -101,6 +101,19 @@ class TheModel(Sandbox):
             # sync(1) makes both calls in one process.
             self.assert_flagged(self.shell(script, inject=[f"fsync:retval=0:when={number}"]))
 
+    def test_a_second_fsync_after_a_failed_one_counts_for_nothing(self):
+        script = ("import os\nd = os.open('store', os.O_RDONLY)\n"
+                  "f = os.open('store/x', os.O_CREAT | os.O_WRONLY)\nos.write(f, b'x')\n"
+                  "def again(fd):\n  try: os.fsync(fd)\n  except OSError: os.fsync(fd)\n"
+                  "again(f); again(d)\n")
+        command = [sys.executable, "-c", script]
+        for number, what in ((1, "its data"), (2, "its name")):
+            os.system(f"rm -f {self.store}/x")
+            self.assert_flagged(trace(command, [self.store], cwd=self.work,
+                                      inject=[f"fsync:error=EIO:when={number}"]), what)
+        os.system(f"rm -f {self.store}/x")
+        self.assertTrue(trace(command, [self.store], cwd=self.work).is_durable)
+
     def test_a_shared_mapping_gives_no_verdict(self):
         script = ("import mmap\nf = open('store/x', 'w+b')\nf.truncate(10)\n"
                   "mmap.mmap(f.fileno(), 10)[0] = 1")
@@ -170,6 +183,17 @@ class PutNew(Sandbox):
                 self.assertEqual(report.exit_code, 1)
                 calls = [line for line in report.log if " fsync(" in line]
                 self.assertEqual(len(calls), number, "fsync was called after its failure")
+
+
+    def test_a_put_repeated_by_its_process_after_a_failed_fsync_is_durable(self):
+        # The way of a long-running agent: the kernel's lie after a failure must not reach it.
+        for number in range(1, self.put().fsync_count + 1):
+            with self.subTest(failing_fsync=number):
+                self.empty_store()
+                report = trace([PUT_OBJECT, self.store, KEY, self.source, "retry"], [self.store],
+                               inject=[f"fsync:error=EIO:when={number}"])
+                self.assertEqual((report.exit_code, report.injected_count), (0, 1))
+                self.assertTrue(report.is_durable, report)
 
 
 if __name__ == "__main__":

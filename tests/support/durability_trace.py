@@ -5,7 +5,9 @@ The model is pessimistic, as POSIX is: the data of a file is durable only after 
 file that began after the write ended; a name (new, replaced or removed) only after an fsync of its
 directory that began after the change; and a file is only as durable as the names of all directories
 on the way to it. What a real file system does beyond that (ext4 commits everything in one journal)
-does not count.
+does not count. After an fsync that failed the kernel may take the lost pages for clean: a later
+fsync of the same file counts for nothing, and one of the same directory only if it was changed
+again in between.
 
     durability_trace.py [--volatile] [--inject EXPR] PREFIX... -- COMMAND [ARGUMENT...]
 
@@ -41,9 +43,18 @@ class Node:
     is_directory: bool
     version: int = 0
     durable_version: int = 0
+    failed_version: int | None = None  # as of the last fsync that failed
 
     def change(self):
         self.version += 1
+
+    def synced(self, version):
+        """An fsync that began at `version` succeeded."""
+        if self.failed_version is not None:
+            if not self.is_directory or version <= self.failed_version:
+                return
+            self.failed_version = None
+        self.durable_version = max(self.durable_version, version)
 
 
 @dataclass
@@ -300,6 +311,8 @@ class Trace:
         tail = result.group(4) or ""
         is_injected = "(INJECTED)" in tail
         self.injected_count += is_injected
+        if name in ("fsync", "fdatasync") and result.group(1) == "-1":
+            self.failed_sync(text)
         if result.group(1) == "?" or result.group(1).startswith("-") or is_injected:
             return  # failed, or did not happen whatever it said
         arguments = split_arguments(text[:result.start()])
@@ -449,9 +462,15 @@ class Trace:
         self.fsync_count += 1
         node = self.model.node_of(path)
         if node is not None and version is not None:
-            node.durable_version = max(node.durable_version, version)
+            node.synced(version)
 
     on_fdatasync = on_fsync
+
+    def failed_sync(self, text):
+        descriptor = re.match(r"\d+<.*?>(\(deleted\))?", text)
+        node = self.model.node_of(path_of_descriptor(descriptor.group())) if descriptor else None
+        if node is not None:
+            node.failed_version = node.version
 
     def on_sync(self, *_):
         self.model.sync_all()
