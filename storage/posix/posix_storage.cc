@@ -57,14 +57,31 @@ std::uint64_t object_size(int fd, const std::string& path) {
     return size;
 }
 
+/// Larger bodies are sent to the device in pieces of this size while the rest is still copied. With
+/// it, write and fsync of 64 MiB took 56 ms instead of 72, of 16 MiB 16 instead of 23 (medians of
+/// 12, ext4 on a virtual disk); pieces of 1 MiB gained less.
+constexpr std::size_t early_write_size = std::size_t{4} << 20;
+
+/// Only a hint, which makes nothing durable; but what it learns of a broken device is a failure.
+void start_writing_back(int fd, std::uint64_t offset, std::size_t size, const std::string& path) {
+    if (::sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(size),
+                          SYNC_FILE_RANGE_WRITE) == 0)
+        return;
+    if (errno != ENOSYS && errno != EINVAL && errno != ESPIPE && errno != EINTR)
+        throw_errno("write", path, errno);
+}
+
 void write_body(int fd, ByteView body, const std::string& path) {
-    while (!body.empty()) {
-        const ssize_t done = ::write(fd, body.data(), body.size());
+    for (std::size_t offset = 0; offset < body.size();) {
+        const std::size_t size = std::min(body.size() - offset, early_write_size);
+        const ssize_t done = ::write(fd, body.data() + offset, size);
         if (done < 0) {
             if (errno == EINTR) continue;
             throw_errno("write", path, errno);
         }
-        body = body.subspan(static_cast<std::size_t>(done));
+        const auto written = static_cast<std::size_t>(done);
+        if (offset + written < body.size()) start_writing_back(fd, offset, written, path);
+        offset += written;
     }
 }
 

@@ -102,11 +102,12 @@ void check_readers_never_see_a_part(StorageFixture& fixture) {
         Bytes out;
         // Never ahead of the writer by more than one, so that each object is watched as it comes.
         for (std::size_t i = 0; i < object_count;) {
+            const bool was_done = is_done;  // asked first: what is absent then is missing
             if (fixture.storage().get(key_of(i), out)) {
                 ++seen_count;
                 if (!equal(out, body_of(i))) ++partial_count;
                 ++i;
-            } else if (is_done) {
+            } else if (was_done) {
                 return;
             }
         }

@@ -345,6 +345,23 @@ TEST_CASE("a file larger than an object is an error, not memory", "[storage][pos
     check_all_fail(storage, "huge", ErrorKind::io);
 }
 
+TEST_CASE("a file that holds less than it has bytes is an error, not a short answer",
+          "[storage][posix]") {
+    // sysfs says 4096 bytes of each attribute, whose text ends much earlier: what a file looks like
+    // that shrinks between fstat and read.
+    if (::access("/sys/kernel/fscaps", R_OK) != 0) {
+        WARN("skipped: no /sys/kernel/fscaps");
+        return;
+    }
+    PosixStorage storage("/sys/kernel");
+    REQUIRE(storage.stat("fscaps")->size > 100);
+    Bytes out;
+    CHECK(error_of([&] { static_cast<void>(storage.get("fscaps", out)); }) == ErrorKind::io);
+    CHECK(error_of([&] { static_cast<void>(storage.get_range("fscaps", 0, 100, out)); }) ==
+          ErrorKind::io);
+    CHECK(storage.get_range("fscaps", 0, 1, out));
+}
+
 TEST_CASE("a component that no file can have is absent, and cannot be stored", "[storage][posix]") {
     const ScratchDirectory scratch;
     PosixStorage storage(scratch.path());
