@@ -1,0 +1,195 @@
+"""The archive that restore_faults damages, and the list of damages.
+
+Two timelines: the primary's, and that of a successor which was recovered from the archive. The
+victim is a segment in the middle of timeline 2. "All rows" are those archived up to the end.
+"""
+
+import dataclasses
+import json
+import typing
+
+from fixtures import archiving_primary
+from pg import Cluster, add_rows
+from scenario import check, step
+from walden import Walden
+
+
+@dataclasses.dataclass
+class Situation:
+    scenario: typing.Any
+    store: typing.Any
+    backup: typing.Any
+    rows: int
+    victim: str     # a segment of timeline 2 with segments before and after it
+    neighbour: str  # the one after it
+    foreign: str    # a segment of another cluster in the same repository
+    key_file: typing.Any
+    key: bytes
+    server: typing.Any = None  # the server under test
+    reader: typing.Any = None  # and its Walden
+
+    def repair(self):
+        """Everything as before any damage."""
+        self.store.reset()
+        self.scenario.write(self.key_file, self.key)
+        self.reader.configure()
+
+
+def other_cluster(scenario, walden):
+    """Archives another cluster into the same repository; returns one of its segment names."""
+    other = Cluster(scenario, "other")
+    other.initdb()
+    own = Walden(scenario, other, name="other.walden", label="other", store=walden.store,
+                 key_file=walden.key_file)
+    other.configure(archive_mode="on", archive_command=own.archive_command()).start()
+    before = set(walden.store.segments())
+    add_rows(other, 0)
+    # As long a name as the main cluster's does not have, so that it stands for itself.
+    name = other.archive_now()
+    while name in before:
+        add_rows(other, 1, rows=2000)
+        name = other.archive_now()
+    other.stop()
+    return name
+
+
+def prepare(scenario):
+    archive = archiving_primary(scenario)
+    primary, walden = archive.primary, archive.walden
+    backup = primary.base_backup(scenario.directory / "backup")
+    for batch in range(2):
+        add_rows(primary, batch)
+        primary.archive_now()
+    primary.stop()
+    step("a successor goes on with timeline 2")
+    successor = Cluster.from_backup(scenario, "successor", backup, archive_mode="on",
+                                    restore_command=walden.restore_command())
+    own = Walden(scenario, successor, name="successor.walden", store=walden.store,
+                 key_file=walden.key_file)
+    successor.configure(archive_command=own.archive_command()).finish_recovery()
+    for batch in range(2, 7):
+        add_rows(successor, batch)
+        successor.archive_now()
+    rows = successor.count("t")
+    check(rows == 7 * 4000, f"the successor has all rows, found {rows}")
+    successor.stop()
+    second = [name for name in walden.store.segments() if name.startswith("00000002")]
+    check(len(second) >= 5, f"segments of timeline 2: {second}")
+    middle = len(second) // 2
+    foreign = other_cluster(scenario, walden)
+    walden.store.save()
+    return Situation(scenario, walden.store, backup, rows, second[middle], second[middle + 1],
+                     foreign, walden.key_file, walden.key_file.read_bytes())
+
+
+# ---- the damages -----------------------------------------------------------------------------
+
+CORRUPT = ("corrupt", "truncat", "damage", "authentic", "checksum", "short", "does not match",
+           "integrity", "invalid", "size", "missing", "mismatch", "malformed", "empty")
+ABSENT = ("missing", "hole", "gap", "absent")
+STORE = ("store", "repository", "directory", "mount")
+DENIED = ("denied", "permission", "unreadable")
+
+
+@dataclasses.dataclass
+class Damage:
+    """A line of walden-fetch in the server's log must have one of `words` and the `subject`, a
+    file name, or an attribute of Situation that holds one."""
+
+    name: str
+    apply: typing.Callable
+    words: tuple
+    subject: str = ""
+
+    def is_reported(self, situation, log):
+        subject = str(getattr(situation, self.subject, self.subject) if self.subject else "")
+        lines = [line.lower() for line in log.splitlines() if "walden-fetch:" in line]
+        return any(subject.lower() in line and any(word in line for word in self.words)
+                   for line in lines)
+
+
+def on_body(method, *others):
+    """A damage to the object that holds the victim's bytes."""
+    def apply(s):
+        getattr(s.store, method)(s.store.body(s.victim), *[s.store.body(o(s)) for o in others])
+    return apply
+
+
+def on_entry(method, *others):
+    """A damage to the victim's entry."""
+    def apply(s):
+        getattr(s.store, method)(s.store.entry(s.victim), *[s.store.entry(o(s)) for o in others])
+    return apply
+
+
+def swap_all(s):
+    """Both objects of two segments change places: a consistent lie."""
+    s.store.swap(s.store.entry(s.victim), s.store.entry(s.neighbour))
+    s.store.swap(s.store.body(s.victim), s.store.body(s.neighbour))
+
+
+def another_key(s):
+    """A well-formed key file, of another repository."""
+    stranger = Walden(s.scenario, s.server, name="stranger",
+                      store=type(s.store)(s.scenario, s.scenario.directory / "stranger.store"))
+    if not stranger.key_file.exists():
+        stranger.init()
+    s.scenario.write(s.key_file, stranger.key_file.read_bytes())
+
+
+def neighbour(s):
+    return s.neighbour
+
+
+def foreign(s):
+    return s.foreign
+
+
+# No right to read is not a passing trouble: on a standby exit code 1 would make PostgreSQL ask
+# again, and open with what it has when it is promoted meanwhile, because the history is readable.
+OBJECTS = [
+    Damage("content truncated", on_body("truncate"), CORRUPT, "victim"),
+    Damage("content cut to nothing", lambda s: s.store.truncate(s.store.body(s.victim), 0),
+           CORRUPT, "victim"),
+    Damage("content flipped", on_body("flip"), CORRUPT, "victim"),
+    Damage("content zeroed", on_body("zero"), CORRUPT, "victim"),
+    Damage("content swapped with the neighbour's", on_body("swap", neighbour), CORRUPT, "victim"),
+    Damage("content of another cluster", on_body("replace", foreign), CORRUPT, "victim"),
+    Damage("content unreadable", on_body("deny"), DENIED, "victim"),
+    Damage("content removed, entry stays", on_body("remove"), ABSENT + CORRUPT, "victim"),
+    Damage("entry truncated", on_entry("truncate"), CORRUPT, "victim"),
+    Damage("entry flipped", on_entry("flip"), CORRUPT, "victim"),
+    Damage("entry zeroed", on_entry("zero"), CORRUPT, "victim"),
+    Damage("entry swapped with the neighbour's", on_entry("swap", neighbour), CORRUPT, "victim"),
+    Damage("entry of another cluster", on_entry("replace", foreign), CORRUPT, "victim"),
+    Damage("entry and content swapped with the neighbour's", swap_all, CORRUPT, "victim"),
+    Damage("entry unreadable", on_entry("deny"), DENIED, "victim"),
+    # A later entry exists on the timeline, so this is a hole and not the end of WAL.
+    Damage("entry removed in the middle", on_entry("remove"), ABSENT, "victim"),
+]
+WORLD = [
+    Damage("history emptied", lambda s: s.store.truncate(s.store.history(2), 0), CORRUPT,
+           "00000002.history"),
+    Damage("history flipped", lambda s: s.store.flip(s.store.history(2)), CORRUPT,
+           "00000002.history"),
+    # The timeline has entries, so its history is lost and not unborn.
+    Damage("history removed", lambda s: s.store.remove(s.store.history(2)), ABSENT,
+           "00000002.history"),
+    Damage("store renamed away", lambda s: s.store.unmount(), STORE),
+    Damage("store replaced by an empty directory", lambda s: s.store.empty(), STORE),
+    Damage("store unreadable", lambda s: s.store.deny(s.store.root), DENIED + STORE),
+    Damage("folder of the victim unreadable",
+           lambda s: s.store.deny(s.store.entry(s.victim).parent), DENIED, "00000002"),
+    Damage("descriptor flipped", lambda s: s.store.flip(s.store.root / "walden.repository"),
+           CORRUPT + STORE),
+    Damage("key file missing", lambda s: s.key_file.unlink(), ("key",)),
+    Damage("key of another repository", another_key, ("key", "repository")),
+    Damage("configuration missing", lambda s: s.reader.config.unlink(), ("config",)),
+    Damage("configuration cut off", lambda s: s.reader.write_config("cluster = \"ma"), ("toml",)),
+]
+GROUPS = {"objects": OBJECTS, "world": WORLD}
+
+
+def describe(situation):
+    return json.dumps({"victim": situation.victim, "neighbour": situation.neighbour,
+                       "foreign": situation.foreign, "rows": situation.rows})

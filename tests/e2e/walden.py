@@ -1,0 +1,321 @@
+"""walden for the scenarios: its programs, its configuration, and a store that can be hurt.
+
+The programs are copied from the build directory ($WALDEN_BUILD) into the scenario's own, where the
+unprivileged user may run them and a build going on meanwhile does not exchange them.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+
+from scenario import Failed, Result, Skip, check, check_equal
+
+PROGRAMS = ("walden", "walden-push", "walden-fetch")
+FETCH_REFUSALS = range(200, 220)
+KIB = 1024
+
+
+def find_programs(build):
+    """{name: path} of the built programs. Raises Skip when one is missing."""
+    found = {}
+    for name in PROGRAMS:
+        places = [build / "tools" / name, build / name, *sorted((build / "tools").glob(f"*/{name}"))]
+        path = next((p for p in places if p.is_file() and os.access(p, os.X_OK)), None)
+        if path is None:
+            raise Skip(f"{name} is not built in {build}")
+        found[name] = path
+    return found
+
+
+def toml(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml(item) for item in value) + "]"
+    return json.dumps(value if isinstance(value, (int, float)) else str(value))
+
+
+def toml_document(settings):
+    """TOML of a dictionary whose dictionaries are tables."""
+    lines = [f"{key} = {toml(value)}\n" for key, value in settings.items() if not isinstance(value, dict)]
+    for table, content in settings.items():
+        if isinstance(content, dict):
+            lines.append(f"\n[{table}]\n")
+            lines += [f"{key} = {toml(value)}\n" for key, value in content.items()]
+    return "".join(lines)
+
+
+class Store:
+    """A POSIX store seen from outside: its objects as files, and the ways to hurt them."""
+
+    def __init__(self, scenario, root):
+        self.scenario = scenario
+        self.root = root
+
+    def objects(self):
+        """{key: path} of all objects; names with a leading dot are the implementation's own."""
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            key = path.relative_to(self.root)
+            if path.is_file() and not any(part.startswith(".") for part in key.parts):
+                found[key.as_posix()] = path
+        return found
+
+    def matching(self, kind, name):
+        """Paths of the objects below a folder called `kind` whose file name begins with `name`."""
+        return [path for key, path in self.objects().items()
+                if f"/{kind}/" in key and path.name.startswith(name)]
+
+    def entry(self, segment):
+        """The entry of a WAL segment."""
+        paths = [path for path in self.matching("wal", segment) if path.name == segment]
+        check(len(paths) == 1, f"one entry for {segment}, found {paths}")
+        return paths[0]
+
+    def contents(self, segment):
+        """The content objects of a segment; none when it is small and lies in the entry."""
+        return self.matching("content", f"{segment}.")
+
+    def body(self, segment):
+        """The object that holds the bytes of the segment."""
+        return (self.contents(segment) or [self.entry(segment)])[0]
+
+    def segments(self):
+        """Names of all segments that have an entry, ascending."""
+        return sorted(path.name for key, path in self.objects().items()
+                      if "/wal/" in key and len(path.name) == 24)
+
+    def history(self, timeline):
+        paths = self.matching("history", f"{timeline:08X}")
+        check(len(paths) == 1, f"one history of timeline {timeline}, found {paths}")
+        return paths[0]
+
+    def fingerprint(self):
+        """{path: (size, hash, mode, mtime)} of every file, for "nothing was written"."""
+        result = {}
+        for path in sorted(self.root.rglob("*")):
+            info = path.lstat()
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+            result[str(path)] = (info.st_size if content else 0, content, info.st_mode,
+                                 info.st_mtime_ns if content else 0)
+        return result
+
+    def contents_only(self):
+        """{key: hash} of the objects."""
+        return {key: hashlib.sha256(path.read_bytes()).hexdigest()
+                for key, path in self.objects().items()}
+
+    # ---- ways to hurt it ---------------------------------------------------------------------
+
+    def rewrite(self, path, content):
+        """Replaces the bytes of `path` in place, keeping owner and mode."""
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o200)
+        path.write_bytes(content)
+        path.chmod(mode)
+
+    def truncate(self, path, size=None):
+        """Cuts `path` to `size` bytes, by default to half of it."""
+        content = path.read_bytes()
+        self.rewrite(path, content[:len(content) // 2 if size is None else size])
+
+    def flip(self, path, offset=None):
+        """Flips one bit, by default in the middle."""
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2 if offset is None else offset] ^= 1
+        self.rewrite(path, bytes(content))
+
+    def zero(self, path):
+        self.rewrite(path, bytes(path.stat().st_size))
+
+    def append(self, path, content=b"\0"):
+        self.rewrite(path, path.read_bytes() + content)
+
+    def swap(self, one, other):
+        first, second = one.read_bytes(), other.read_bytes()
+        self.rewrite(one, second)
+        self.rewrite(other, first)
+
+    def replace(self, path, source):
+        self.rewrite(path, source.read_bytes())
+
+    def remove(self, path):
+        path.unlink()
+
+    def deny(self, path):
+        """Takes all rights away; the programs run unprivileged, so it holds for them."""
+        path.chmod(0)
+
+    def unmount(self):
+        """What an unmounted file system looks like when its directory is gone, too."""
+        self.root.rename(self.aside())
+
+    def empty(self):
+        """What an unmounted file system looks like: an empty directory."""
+        self.unmount()
+        self.scenario.make_directory(self.root)
+
+    def aside(self):
+        return self.root.with_name(self.root.name + ".aside")
+
+    def save(self):
+        """Keeps a copy to which reset() returns."""
+        saved = self.root.with_name(self.root.name + ".saved")
+        self.scenario.remove_tree(saved)
+        self.scenario.copy_tree(self.root, saved)
+
+    def reset(self):
+        """Brings the store back to what save() saw."""
+        for path in (self.root, self.aside()):
+            self.scenario.remove_tree(path)
+        self.scenario.copy_tree(self.root.with_name(self.root.name + ".saved"), self.root)
+
+
+class Walden:
+    """One configuration of walden: a cluster name, its PGDATA, a store, keys, a state directory.
+
+    `settings` are laid over the generated ones, table by table; None removes a setting.
+    """
+
+    def __init__(self, scenario, cluster, name="walden", label="main", store=None, key_file=None,
+                 **settings):
+        self.scenario = scenario
+        self.build = pathlib.Path(os.environ.get("WALDEN_BUILD", "build")).resolve()
+        programs = find_programs(self.build)
+        self.bin = scenario.directory / "bin"
+        if not self.bin.exists():
+            scenario.make_directory(self.bin, 0o755)
+            for program, path in programs.items():
+                shutil.copy(path, self.bin / program)
+                (self.bin / program).chmod(0o755)
+        self.pgdata = cluster.data
+        self.store = Store(scenario, store.root if store else scenario.directory / "store")
+        self.state = scenario.make_directory(scenario.directory / f"{name}.state")
+        self.key_file = key_file or scenario.directory / f"{name}.key"
+        self.config = scenario.directory / f"{name}.toml"
+        self.settings = {
+            "cluster": label, "pgdata": self.pgdata, "state_dir": self.state,
+            "store": {"url": f"file://{self.store.root}"},
+            "encryption": {"enabled": True, "key_file": self.key_file},
+        }
+        self.configure(**settings)
+
+    def configure(self, **settings):
+        """Lays `settings` over the present ones and writes the file."""
+        for key, value in settings.items():
+            if isinstance(value, dict):
+                self.settings.setdefault(key, {}).update(value)
+            else:
+                self.settings[key] = value
+        def present(table):
+            return {key: present(value) if isinstance(value, dict) else value
+                    for key, value in table.items() if value is not None}
+        self.write_config(toml_document(present(self.settings)))
+
+    def write_config(self, text):
+        self.scenario.write(self.config, text)
+
+    def init(self):
+        """Creates the repository and its key file; returns the Result."""
+        return self.run("walden", "init")
+
+    # ---- running -----------------------------------------------------------------------------
+
+    def argv(self, program, *arguments):
+        return [self.bin / program, "--config", self.config, *arguments]
+
+    def run(self, program, *arguments, cwd=None, ok=True, **options) -> Result:
+        """Runs a program as the unprivileged user, in PGDATA unless `cwd` says otherwise."""
+        done = self.scenario.run(self.argv(program, *arguments), cwd=cwd or self.pgdata, ok=False,
+                                 **options)
+        check(not done.code > 125 or program == "walden-fetch", f"{program} ended with {done.code}")
+        if ok and done.code != 0:
+            words = " ".join(map(str, arguments))
+            raise Failed(f"{program} {words} ended with {done.code}:\n{done.text}")
+        return done
+
+    def push(self, path, **options):
+        """walden-push, not required to succeed."""
+        return self.run("walden-push", path, ok=False, **options)
+
+    def fetch(self, name, target, **options):
+        """walden-fetch, not required to succeed."""
+        return self.run("walden-fetch", name, target, ok=False, **options)
+
+    def json(self, *arguments, ok=True):
+        """The JSON document that `walden ... --json` prints."""
+        done = self.run("walden", *arguments, "--json", ok=ok)
+        try:
+            return json.loads(done.out)
+        except ValueError:
+            raise Failed(f"walden {' '.join(arguments)} --json printed no JSON:\n{done.text}") from None
+
+    def archive_command(self):
+        return f"{self.bin}/walden-push --config {self.config} %p"
+
+    def restore_command(self):
+        return f"{self.bin}/walden-fetch --config {self.config} %f %p"
+
+    # ---- what must hold whatever happened ----------------------------------------------------
+
+    def fetch_bytes(self, name):
+        """The bytes delivered for `name`, or None when the store positively has none."""
+        target = self.scenario.directory / "fetched"
+        if target.exists():
+            target.unlink()
+        done = self.fetch(name, target)
+        if done.code == 1:
+            check(not target.exists(), f"exit 1 for {name} left a file (fault 36)")
+            return None
+        check_equal(done.code, 0, f"exit code of fetching {name}: {done.text.strip()}")
+        check(target.is_file() and not target.is_symlink(), f"{name} was delivered as a file (15)")
+        check_equal(target.stat().st_nlink, 1, f"links of the file delivered for {name} (15)")
+        content = target.read_bytes()
+        target.unlink()
+        return content
+
+    def check_archived(self, path):
+        """The file `path` can be fetched, byte for byte (invariants 1, 14, 15)."""
+        content = self.fetch_bytes(path.name)
+        check(content is not None, f"{path.name} is in the store")
+        check(content == path.read_bytes(), f"{path.name} comes back byte for byte")
+
+    def check_after_fault(self, path, done):
+        """The invariants of a push of `path` that ended as `done`, whatever fault hit it.
+
+        Exit 0 means fetchable (1); the code is 1..125 unless a signal ended it (3); the name is
+        absent or whole (6); and the next push succeeds (4, 7).
+        """
+        check(done.code <= 125, f"exit code {done.code} of a push is at most 125 (3)")
+        before = self.fetch_bytes(path.name)
+        check(before is None or before == path.read_bytes(), f"{path.name} is absent or whole (6)")
+        check(done.code != 0 or before is not None, f"exit 0 means that {path.name} is stored (1)")
+        again = self.push(path)
+        check_equal(again.code, 0, f"the next push of {path.name} (7): {again.text.strip()}")
+        self.check_archived(path)
+
+    def check_no_debris(self, before):
+        """No object is new in the store compared to `before`, an earlier contents_only()."""
+        new = sorted(set(self.store.contents_only()) - set(before))
+        check(not new, f"nothing is left in the store, found {new}")
+
+
+def check_refused(done, codes, what, *words):
+    """A fetch was refused with one of `codes`, and says why with one of `words` (if given)."""
+    codes = [codes] if isinstance(codes, int) else codes
+    check(done.code in codes, f"{what}: exit code {done.code}, expected {list(codes)}: {done.text}")
+    check(done.err.strip() != "", f"{what}: a refusal says why")
+    if words:
+        check(any(word in done.text.lower() for word in words),
+              f"{what}: the message names the cause ({' or '.join(words)}): {done.text.strip()}")
+
+
+def check_push_refused(done, what, *words):
+    """A push failed with a code that PostgreSQL retries and counts, and says why."""
+    check(1 <= done.code <= 125, f"{what}: exit code {done.code}, expected 1..125: {done.text}")
+    check(done.err.strip() != "", f"{what}: a refusal says why")
+    if words:
+        check(any(word in done.text.lower() for word in words),
+              f"{what}: the message names the cause ({' or '.join(words)}): {done.text.strip()}")
