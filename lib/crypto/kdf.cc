@@ -59,7 +59,7 @@ bool equal_in_constant_time(ByteView a, ByteView b) {
 bool is_acceptable(const ScryptCost& cost) {
     return std::has_single_bit(cost.n) && cost.n >= std::uint64_t{1} << 10 &&
            cost.n <= std::uint64_t{1} << 20 && cost.r >= 1 && cost.r <= 16 && cost.p >= 1 &&
-           cost.p <= 4 && 128 * cost.r * cost.n <= scrypt_memory_max;
+           cost.p <= 4 && std::uint64_t{128} * cost.r * cost.n <= scrypt_memory_max;
 }
 
 Secret<32> scrypt(std::string_view passphrase, ByteView salt, const ScryptCost& cost) {
@@ -69,7 +69,8 @@ Secret<32> scrypt(std::string_view passphrase, ByteView salt, const ScryptCost& 
     start_openssl();
     // OpenSSL refuses what needs more than its default of 32 MiB unless told how much is fine: the
     // table of n blocks, p blocks of input and some working space.
-    const std::uint64_t memory_max = 128 * cost.r * (cost.n + cost.p + 4) + (1 << 20);
+    const std::uint64_t memory_max =
+        std::uint64_t{128} * cost.r * (cost.n + cost.p + 4) + (1 << 20);
     Secret<32> key;
     if (EVP_PBE_scrypt(passphrase.data(), passphrase.size(), raw(salt), salt.size(), cost.n, cost.r,
                        cost.p, memory_max, raw(key.writable()), key.size) != 1)

@@ -149,7 +149,7 @@ void KeyBundle::decode_read_part(ByteReader& reader) {
 std::size_t KeyBundle::encoded_size() const {
     const bool is_put = kind_ == BundleKind::put;
     return fixed_size + epochs_.size() * (public_epoch_size + (is_put ? 0 : 32)) +
-           (is_put ? 2 + cluster_.size() : 0) + 2 * 32;
+           (is_put ? 2 + cluster_.size() : 0) + 32 + 32;
 }
 
 Bytes KeyBundle::encode() const {

@@ -89,6 +89,7 @@ public:
         settings.connect(write_end);
         settings.detach();
         std::vector<char*> arguments;
+        arguments.reserve(argv.size() + 1);
         for (const std::string& argument : argv)
             arguments.push_back(const_cast<char*>(argument.c_str()));  // execve's old signature
         arguments.push_back(nullptr);
