@@ -7,7 +7,7 @@
 #include "base/format.h"
 #include "tools/cli/config.h"
 #include "tools/cli/process.h"
-#include "tools/cli/report.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/commands.h"
 
@@ -34,8 +34,9 @@ std::string settings_text() {
     std::string text = "Settings of the configuration file (TOML):\n";
     for (const cli::SettingHelp& setting : cli::setting_help())
         text += format("  {:<28} {}{}\n", setting.name, setting.meaning,
-                       setting.default_value.empty() ? std::string(" (required)")
-                                                     : format(" [{}]", setting.default_value));
+                       setting.default_value == "required"
+                           ? std::string(" (required)")
+                           : format(" [{}]", setting.default_value));
     return text;
 }
 
@@ -128,9 +129,10 @@ int run(int argc, char** argv) {
     app.add_option("--config", choice.common.config_path,
                    "Configuration, else $WALDEN_CONFIG, else /etc/walden/walden.toml");
     app.fallthrough();
+    add_commands(app, choice);
+    // After the commands, which would inherit it.
     app.footer("\n" + settings_text() +
                "\nExit status: 0 all is well, 1 something is not, 2 the command line is wrong.");
-    add_commands(app, choice);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {

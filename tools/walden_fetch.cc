@@ -10,9 +10,8 @@
 #include "tools/cli/arguments.h"
 #include "tools/cli/config.h"
 #include "tools/cli/process.h"
-#include "tools/cli/report.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/session.h"
-#include "wal/file_name.h"
 
 namespace walden {
 
@@ -51,6 +50,12 @@ Above 125 PostgreSQL stops recovery instead of opening the database without the 
   --help, --version
 )";
 
+/// Whether the server asks for its own recovery, from its data directory, and not pg_rewind or a
+/// person.
+bool is_servers_own(const std::string& path) {
+    return path.ends_with("RECOVERYXLOG") || path.ends_with("RECOVERYHISTORY");
+}
+
 int exit_code_of(ErrorKind kind) {
     switch (kind) {
         case ErrorKind::unavailable:
@@ -66,12 +71,13 @@ int exit_code_of(ErrorKind kind) {
     return exit_internal;
 }
 
-/// A standby asks again for a segment, so an unreachable store may be "not yet" there; a history
-/// decides about timelines and may not (design, section 5).
-bool standby_will_ask_again(const cli::Config& config, const std::string& file_name) {
-    const auto name = wal::parse_wal_file_name(file_name);
-    return config.on_standby_error == cli::OnStandbyError::retry && name &&
-           name->kind == wal::WalFileKind::segment && ::access("standby.signal", F_OK) == 0;
+/// A standby asks again, so an unreachable store may be "not yet" there. That holds for histories,
+/// too: a running standby probes for the next one all the time, and anything above 125 would shut
+/// it down. A promotion that reuses a timeline number because of it is stopped at the first push by
+/// the timeline's claim.
+bool standby_will_ask_again(const cli::Config& config, const std::string& path) {
+    return config.on_standby_error == cli::OnStandbyError::retry && is_servers_own(path) &&
+           ::access("standby.signal", F_OK) == 0;
 }
 
 std::optional<recovery::FetchedFile> fetch(const cli::Config& config,
@@ -91,7 +97,8 @@ int fetch_and_deliver(const cli::Arguments& arguments) {
         file = fetch(config, file_name);
     } catch (const Error& error) {
         const int code = exit_code_of(error.kind());
-        if (code != exit_unreachable || !standby_will_ask_again(config, file_name)) throw;
+        if (code != exit_unreachable || !standby_will_ask_again(config, arguments.operands[1]))
+            throw;
         cli::report_error(error);
         cli::report_note("answered \"not there\": this is a standby, PostgreSQL will ask again");
         return exit_not_there;

@@ -1,5 +1,8 @@
 // walden-push: PostgreSQL's archive_command.
+#include <sys/stat.h>
+
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "archive/archiver.h"
@@ -8,7 +11,7 @@
 #include "tools/cli/arguments.h"
 #include "tools/cli/config.h"
 #include "tools/cli/process.h"
-#include "tools/cli/report.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 
 namespace walden {
@@ -36,8 +39,25 @@ Exit status:
   --help, --version
 )";
 
+/// PostgreSQL starts its commands in the data directory and gives a relative path. A clone that
+/// shares the configuration of its original would push as if it were the original.
+void require_configured_server(const cli::Config& config, const std::string& path) {
+    if (path.starts_with('/')) return;
+    struct stat here {};
+    struct stat configured {};
+    if (::stat(".", &here) != 0 || ::stat(config.pgdata.c_str(), &configured) != 0 ||
+        (here.st_dev == configured.st_dev && here.st_ino == configured.st_ino))
+        return;
+    std::error_code unknown;
+    throw Error(ErrorKind::foreign,
+                format("this server runs in \"{}\", the configuration is for \"{}\"",
+                       std::filesystem::current_path(unknown).string(), config.pgdata))
+        .with_hint("Give each server a configuration with its own pgdata.");
+}
+
 void push(const cli::Arguments& arguments) {
     const cli::Config config = cli::read_config(arguments.config_path);
+    require_configured_server(config, arguments.operands[0]);
     const cli::Session session(config, config.archive_deadline);
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);

@@ -144,9 +144,10 @@ void Archiver::examine_segment(File& file, ArchiveResult& result) const {
 
 void Archiver::examine_incomplete(File& file, const wal::SegmentReport& report,
                                   ArchiveResult& result) const {
-    if (report.end != wal::EndReason::damaged && was_left_inside(file)) {
+    if (was_left_inside(file, report.valid_end)) {
         // A standby with archive_mode = always hands over the last segment of a timeline that was
-        // left in the middle of it under its full name (walreceiver.c). It is a partial one.
+        // left in the middle of it under its full name (walreceiver.c). It is a partial one, and what
+        // follows its last record may be anything.
         file.entry.kind = vault::FileKind::partial;
         file.entry.file_name += ".partial";
         result.warnings.push_back(
@@ -166,7 +167,8 @@ void Archiver::examine_incomplete(File& file, const wal::SegmentReport& report,
                problem));
 }
 
-bool Archiver::was_left_inside(const File& file) const {
+/// Whether some timeline left this one inside the segment, at or before the end of what is valid.
+bool Archiver::was_left_inside(const File& file, wal::Lsn valid_end) const {
     const auto segment = *wal::resolve_segment(file.name, settings_.instance.segment_size);
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(file.directory.c_str()), ::closedir);
     if (!dir) return false;
@@ -178,8 +180,9 @@ bool Archiver::was_left_inside(const File& file) const {
         const auto parsed = wal::parse_timeline_history(bytes, name->timeline);
         if (!parsed.history) continue;
         const auto left = parsed.history->switch_point(segment.timeline);
-        if (left && wal::segment_number_of(*left, settings_.instance.segment_size) ==
-                        segment.segment_number)
+        if (left && *left <= valid_end &&
+            wal::segment_number_of(*left, settings_.instance.segment_size) ==
+                segment.segment_number)
             return true;
     }
     return false;

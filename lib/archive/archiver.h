@@ -76,7 +76,7 @@ private:
     void examine_incomplete(File& file, const wal::SegmentReport& report,
                             ArchiveResult& result) const;
     void require_identity(const File& file) const;
-    [[nodiscard]] bool was_left_inside(const File& file) const;
+    [[nodiscard]] bool was_left_inside(const File& file, wal::Lsn valid_end) const;
     [[nodiscard]] std::optional<vault::Predecessor> find_predecessor(const File& file) const;
     void settle_identical(const File& file, const vault::Entry& present) const;
     [[noreturn]] void keep_conflict(File& file, const vault::Entry& present) const;

@@ -36,8 +36,7 @@ Server::Server(const std::string& conninfo) : connection_(std::make_unique<Conne
     connection_->handle = PQconnectdbParams(names, values, 1);
     if (connection_->handle == nullptr || PQstatus(connection_->handle) != CONNECTION_OK)
         throw Error(ErrorKind::unavailable,
-                    format("connect to the server: {}",
-                           first_line(PQerrorMessage(connection_->handle))));
+                    first_line(PQerrorMessage(connection_->handle)));
 }
 
 Server::Server(Server&&) noexcept = default;

@@ -16,6 +16,8 @@ namespace walden::vault {
 inline constexpr std::string_view descriptor_key = "walden.repository";
 inline constexpr std::string_view key_slot_prefix = "keys/";
 inline constexpr std::string_view clusters_prefix = "clusters/";
+/// What `walden check` writes, and may not be allowed to take away again.
+inline constexpr std::string_view check_prefix = "checks/";
 
 /// Whether `name` may name a cluster: 1 to 63 of [A-Za-z0-9_-].
 [[nodiscard]] bool is_cluster_name(std::string_view name);

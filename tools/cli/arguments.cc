@@ -14,7 +14,7 @@ Arguments parse_arguments(int argc, char** argv, std::size_t operand_count) {
             arguments.operands.emplace_back(word);
         } else if (word == "--") {
             only_operands = true;
-        } else if (word == "--help") {
+        } else if (word == "--help" || word == "-h") {
             arguments.wants_help = true;
         } else if (word == "--version") {
             arguments.wants_version = true;

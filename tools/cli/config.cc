@@ -109,20 +109,20 @@ struct Setting {
 /// The one table of settings.
 const std::vector<Setting>& settings() {
     static const std::vector<Setting> table = {
-        {{"cluster", "", "name of this cluster in the store: letters, digits, _ and -"},
+        {{"cluster", "required", "name of this cluster in the store: letters, digits, _ and -"},
          [](Config& c, const toml::node& n) {
              c.cluster = text_of(n);
              if (!vault::is_cluster_name(c.cluster))
                  throw BadValue{"1 to 63 letters, digits, _ or -"};
          }},
-        {{"pgdata", "", "the data directory"},
+        {{"pgdata", "required", "the data directory"},
          [](Config& c, const toml::node& n) { c.pgdata = absolute_path_of(n); }},
         {{"state_dir", "\"/var/lib/walden/state\"",
           "where this host keeps its instance id; may be lost at any time"},
          [](Config& c, const toml::node& n) { c.state_dir = absolute_path_of(n); }},
-        {{"store.url", "", "where the repository is: file:///absolute/path"},
+        {{"store.url", "required", "where the repository is: file:///absolute/path"},
          [](Config& c, const toml::node& n) { c.store_url = text_of(n); }},
-        {{"store.id", "\"\"", "the repository's id; if given, any other one is refused"},
+        {{"store.id", "not set", "the repository's id; if given, any other one is refused"},
          [](Config& c, const toml::node& n) {
              crypto::RepositoryId id{};
              if (!parse_hex(text_of(n), id)) throw BadValue{"32 hex digits"};
@@ -130,21 +130,21 @@ const std::vector<Setting>& settings() {
          }},
         {{"encryption.enabled", "true", "false stores everything readable by whoever has the store"},
          [](Config& c, const toml::node& n) { c.encryption_enabled = flag_of(n); }},
-        {{"encryption.key_file", "\"\"", "file with the key, mode 0600; made by \"walden init\""},
+        {{"encryption.key_file", "not set", "file with the key, mode 0600; made by \"walden init\""},
          [](Config& c, const toml::node& n) {
              c.key_file = absolute_path_of(n);
              set_key_source(c, crypto::KeyFile{c.key_file});
          }},
-        {{"encryption.key_env", "\"\"", "name of an environment variable that holds the key"},
+        {{"encryption.key_env", "not set", "name of an environment variable that holds the key"},
          [](Config& c, const toml::node& n) {
              set_key_source(c, crypto::KeyEnvironment{text_of(n)});
          }},
-        {{"encryption.key_command", "[]",
+        {{"encryption.key_command", "not set",
           "program and arguments (no shell) that print the key, for a KMS"},
          [](Config& c, const toml::node& n) {
              set_key_source(c, crypto::KeyCommand{.argv = command_of(n)});
          }},
-        {{"encryption.passphrase_file", "\"\"",
+        {{"encryption.passphrase_file", "not set",
           "file with a passphrase, mode 0600; each start then takes about half a second"},
          [](Config& c, const toml::node& n) {
              set_key_source(c, crypto::PassphraseFile{absolute_path_of(n)});
@@ -168,7 +168,7 @@ const std::vector<Setting>& settings() {
              c.archive_damaged_wal = choice_of<Policy>(
                  n, {{"archive", Policy::archive}, {"refuse", Policy::refuse}});
          }},
-        {{"archive.deadline", "\"60s\"", "how long one walden-push may take"},
+        {{"archive.deadline", "\"60s\"", "until when a command of the archiving side tries again"},
          [](Config& c, const toml::node& n) { c.archive_deadline = duration_of(n); }},
         {{"fetch.standby_on_error", "\"retry\"",
           "a standby whose store cannot be reached: \"retry\" (PostgreSQL asks again) or \"stop\" it"},
@@ -184,7 +184,7 @@ const std::vector<Setting>& settings() {
              c.fetch_damaged_wal = choice_of<Policy>(
                  n, {{"refuse", Policy::refuse}, {"deliver", Policy::deliver}});
          }},
-        {{"fetch.deadline", "\"60s\"", "how long one walden-fetch may retry"},
+        {{"fetch.deadline", "\"60s\"", "until when walden-fetch tries again"},
          [](Config& c, const toml::node& n) { c.fetch_deadline = duration_of(n); }},
     };
     return table;

@@ -7,7 +7,7 @@
 #include "base/format.h"
 #include "pg/control_file.h"
 #include "storage/open_storage.h"
-#include "tools/cli/report.h"
+#include "tools/cli/messages.h"
 
 namespace walden::cli {
 
@@ -36,6 +36,25 @@ wal::SegmentSize segment_size_of(const vault::ClusterIdentity& identity) {
     return *size;
 }
 
+/// Loads the configured secret. A key file that is missing or open to others is a mistake of the
+/// configuration, not a store without an object; a key service that fails may succeed later.
+crypto::UnlockSecret load_secret(const Config& config) {
+    try {
+        return crypto::load_unlock_secret(*config.key_source);
+    } catch (const Error& error) {
+        const bool is_service = std::holds_alternative<crypto::KeyCommand>(*config.key_source);
+        const ErrorKind kind = is_service && error.kind() != ErrorKind::usage
+                                   ? ErrorKind::unavailable
+                                   : ErrorKind::usage;
+        throw Error(kind, format("key: {}", error.message()))
+            .with_detail(error.detail())
+            .with_hint(!error.hint().empty()
+                           ? error.hint()
+                           : "If this key is lost, another one opens the repository: see \"walden "
+                             "keys --unlock-by-passphrase add\".");
+    }
+}
+
 }  // namespace
 
 Session::Session(Config config, std::chrono::milliseconds deadline) : config_(std::move(config)) {
@@ -43,7 +62,7 @@ Session::Session(Config config, std::chrono::milliseconds deadline) : config_(st
     storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline));
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
-        [&] { return crypto::load_unlock_secret(*config_.key_source); });
+        [&] { return load_secret(config_); });
 }
 
 std::optional<std::uint64_t> Session::local_system_identifier() const {

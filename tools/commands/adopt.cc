@@ -7,14 +7,34 @@
 #include "tools/cli/session.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
+#include "wal/file_name.h"
 
 namespace walden::commands {
+
+namespace {
+
+/// Whether the store knows the timeline: its claim, its WAL or its history.
+bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
+    const std::string text = wal::timeline_part(timeline);
+    bool has_wal = false;
+    vault.storage().list(vault.layout().timeline_prefix(text), "", [&](const vault::ObjectInfo&) {
+        has_wal = true;
+        return false;
+    });
+    return has_wal || vault.find_claim(text) ||
+           vault.find_entry(vault.layout().history_key(text + ".history"));
+}
+
+}  // namespace
 
 int adopt(const Common& common, std::uint32_t timeline) {
     const cli::Config config = cli::read_config(common.config_path);
     const cli::Session session(config, config.archive_deadline);
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
+    if (!is_known(vault, timeline))
+        throw Error(ErrorKind::usage, format("the archive has no timeline {}", timeline))
+            .with_hint("File names have it in hexadecimal, --timeline takes decimal.");
     archive::LocalState state = cli::open_local_state(session, identity.system_identifier);
     const archive::Instance instance = cli::archive_settings(config, identity).instance;
     const vault::Claim claim =

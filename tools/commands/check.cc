@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/random.h"
 #include "inspect/survey.h"
 #include "pg/data_directory.h"
 #include "pg/server.h"
@@ -83,16 +84,27 @@ void check_keys(const cli::Session& session, Checker& checker) {
                         "If it is lost, so is everything. Add another: \"walden keys add\".");
 }
 
-/// Creating what exists must fail, and proves on the way that the store can be written to.
+/// Writes an object, tries to overwrite it, and takes it away again if that is allowed.
 void check_store(const cli::Session& session, Checker& checker) {
-    const auto outcome =
-        session.storage().put_new(std::string(vault::descriptor_key), as_bytes("walden check\n"));
-    if (outcome == vault::ObjectStorage::PutOutcome::created)
-        checker.problem("the store let an existing object be created again",
-                        "It cannot keep two servers from overwriting each other.");
-    else
+    using Outcome = vault::ObjectStorage::PutOutcome;
+    vault::ObjectStorage& storage = session.storage();
+    const std::string key = format("{}{}", vault::check_prefix, to_hex(random_array<8>()));
+    static_cast<void>(storage.put_new(key, as_bytes("walden check\n")));
+    const bool is_fenced =
+        storage.put_new(key, as_bytes("written twice\n")) == Outcome::already_present;
+    try {
+        const std::vector<std::string> keys = {key};
+        storage.remove(keys);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::denied) throw;
+        checker.ok("this host may not delete from the store, as it should be");
+    }
+    if (is_fenced)
         checker.ok(format("store {} can be written to and refuses to overwrite",
                           session.config().store_url));
+    else
+        checker.problem("the store let an existing object be created again",
+                        "It cannot keep two servers from overwriting each other.");
 }
 
 void check_archive(const cli::Session& session, Checker& checker) {
@@ -154,8 +166,17 @@ void check_archiver(const pg::Server& server, Checker& checker) {
                         "\"SELECT pg_switch_wal()\" makes it archive a segment.");
 }
 
+pg::Server connect(const std::string& conninfo) {
+    try {
+        return pg::Server(conninfo);
+    } catch (const Error& error) {
+        throw Error(error.kind(), error.message())
+            .with_hint("Name the server with --conninfo, or leave it out with --no-server.");
+    }
+}
+
 void check_server(const cli::Session& session, const std::string& conninfo, Checker& checker) {
-    const pg::Server server(conninfo);
+    const pg::Server server = connect(conninfo);
     const std::string directory = server.setting("data_directory");
     if (directory != session.config().pgdata)
         checker.warning(format("the server's data directory is \"{}\", pgdata is \"{}\"", directory,

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -152,16 +153,28 @@ void print_text(const cli::Session& session, const InitResult& result) {
     print_key_advice(config, result);
     print_line(
         format("\nFor postgresql.conf:\n\n"
-               "archive_mode = on\n"
+               "archive_mode = on        # takes effect after a restart\n"
                "archive_command = '{}'\n"
                "restore_command = '{}'",
                result.archive_command, result.restore_command));
+}
+
+/// The server must be able to use what is made here.
+void require_owner_of(const std::string& pgdata) {
+    struct stat status {};
+    if (::stat(pgdata.c_str(), &status) != 0 || status.st_uid == ::geteuid()) return;
+    throw Error(ErrorKind::usage,
+                format("\"{}\" belongs to another user, who could not use the key and the store made "
+                       "here",
+                       pgdata))
+        .with_hint("Run this as the owner of the data directory: \"sudo -u postgres walden init\".");
 }
 
 }  // namespace
 
 int init(const Common& common, const InitOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
+    require_owner_of(config.pgdata);
     InitResult result;
     ensure_repository(config, options, result);
     const cli::Session session(config, config.archive_deadline);

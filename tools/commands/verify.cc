@@ -6,7 +6,7 @@
 #include "inspect/verifier.h"
 #include "pg/control_file.h"
 #include "tools/cli/json.h"
-#include "tools/cli/report.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"

@@ -1,4 +1,4 @@
-#include "tools/cli/report.h"
+#include "tools/cli/messages.h"
 
 #include <unistd.h>
 
