@@ -26,7 +26,7 @@ WalBuilder make_stream() {
 }
 
 void apply(WalBuilder& builder, const std::uint8_t* edit) {
-    const std::size_t offset = (edit[0] | edit[1] << 8 | edit[2] << 16) % ((1U << 20) - 8);
+    const std::size_t offset = (edit[0] | edit[1] * 256U | edit[2] * 65'536U) % ((1U << 20) - 8);
     const std::uint8_t value[] = {edit[4], edit[5]};
     switch (edit[3] % 5) {
         case 0: builder.flip_byte(offset, edit[4]); break;
