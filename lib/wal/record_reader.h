@@ -69,7 +69,9 @@ struct SegmentInput {
     SegmentName name;
     SegmentSize segment_size{};
     std::optional<std::uint64_t> system_identifier{};  ///< none: not compared
-    const SegmentCarry* carry_in = nullptr;  ///< of the segment just before, on the same line
+    /// What read_segment said of the segment just before, on the same line of descent; its position
+    /// must be this segment's first byte.
+    const SegmentCarry* carry_in = nullptr;
 };
 
 /// Called with each verified record that ends in the segment, in order.

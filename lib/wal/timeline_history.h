@@ -18,9 +18,10 @@ namespace walden::wal {
 
 /// One timeline of a history and the part of the WAL that belongs to it: [begin, end).
 ///
-/// begin may lie after end: a recovery with recovery_target_timeline = latest that stops before an
-/// earlier switch point gives the new timeline the newest one as parent, so its file says "left
-/// timeline 1 at X, timeline 2 at Y" with Y before X. Nothing of timeline 2 is part of that line.
+/// begin may lie after end (seen from PostgreSQL 15): a recovery with recovery_target_timeline =
+/// latest that stops before an earlier switch point gives the new timeline the newest one as
+/// parent, so its file says "left timeline 1 at X, timeline 2 at Y" with Y before X. Nothing of
+/// timeline 2 is part of that line.
 struct TimelineSpan {
     TimelineId timeline = 0;
     Lsn begin{};               ///< 0 for the oldest

@@ -26,7 +26,7 @@ WalBuilder make_stream() {
 }
 
 void apply(WalBuilder& builder, const std::uint8_t* edit) {
-    const std::size_t offset = (edit[0] | edit[1] << 8 | edit[2] << 16) % ((1U << 20) - 8);
+    const std::size_t offset = (edit[0] | edit[1] * 256U | edit[2] * 65'536U) % ((1U << 20) - 8);
     const std::uint8_t value[] = {edit[4], edit[5]};
     switch (edit[3] % 5) {
         case 0: builder.flip_byte(offset, edit[4]); break;
@@ -38,11 +38,10 @@ void apply(WalBuilder& builder, const std::uint8_t* edit) {
         case 4: {  // change a record and seal it, if there is one in this page
             const auto& records = builder.records();
             const std::size_t at = builder.offset_of(records[offset % records.size()]);
-            const Bytes segment = builder.segment(0);
-            const auto length = load_le<std::uint32_t>(&segment[at]);
+            const auto length = load_le<std::uint32_t>(&builder.stream()[at]);
             if (length < record_header_size || at % 8192 + length > 8192) return;
             builder.flip_byte(at + edit[4] % length, edit[5]);
-            const auto changed = load_le<std::uint32_t>(&builder.segment(0)[at]);
+            const auto changed = load_le<std::uint32_t>(&builder.stream()[at]);
             if (changed >= record_header_size && at % 8192 + changed <= 8192)
                 builder.seal_record(at);
             break;
@@ -68,8 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     WalBuilder builder = sound;
     for (; size >= edit_size; data += edit_size, size -= edit_size) apply(builder, data);
 
-    // An exact copy on the heap, so that the sanitizer sees any read beyond it.
-    const Bytes segment = builder.segment(0);
+    // The stream is this one segment, so the sanitizer sees any read beyond it.
+    const ByteView segment = builder.stream();
     const SegmentInput input = {
         .bytes = segment, .name = builder.name(0), .segment_size = builder.options().segment_size};
     const Lsn first = first_lsn(input.name, input.segment_size);

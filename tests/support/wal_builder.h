@@ -80,6 +80,9 @@ public:
     [[nodiscard]] wal::SegmentName name(std::size_t index) const;
     [[nodiscard]] Bytes segment(std::size_t index) const;
 
+    /// All segments; valid until the next verb.
+    [[nodiscard]] ByteView stream() const { return stream_; }
+
     [[nodiscard]] const WalOptions& options() const { return options_; }
 
     /// Reads segment `index` as the name and size say.
@@ -96,7 +99,9 @@ private:
     [[nodiscard]] std::size_t segment_bytes() const { return options_.segment_size.bytes(); }
 
     WalOptions options_;
-    Bytes stream_;        ///< whole segments, zeros where nothing was written
+    /// Whole segments, zeros where nothing was written. Not Bytes, whose copies are slow with
+    /// sanitizers.
+    std::vector<std::byte> stream_;
     std::size_t at_ = 0;  ///< next byte to write
     wal::TimelineId timeline_;
     wal::Lsn last_record_;
