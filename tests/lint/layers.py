@@ -94,7 +94,10 @@ def resolve(root, path, name):
         if (root / candidate).is_file():
             return candidate
     if layer_of(path) in ("tests", "bench"):
-        for beside in ((root / path).parent / name, root / "tests" / name):
+        beside_us = (root / path).parent
+        if (beside_us / f"{name}.in").is_file():  # made by the build
+            return (beside_us / name).resolve().relative_to(root.resolve()).as_posix()
+        for beside in (beside_us / name, root / "tests" / name):
             if beside.is_file():
                 return beside.resolve().relative_to(root.resolve()).as_posix()
     return None

@@ -122,7 +122,7 @@ const std::vector<Setting>& settings() {
          [](Config& c, const toml::node& n) { c.state_dir = absolute_path_of(n); }},
         {{"store.url", "required", "where the repository is: file:///absolute/path"},
          [](Config& c, const toml::node& n) { c.store_url = text_of(n); }},
-        {{"store.id", "not set", "the repository's id; if given, any other one is refused"},
+        {{"store.id", "unset", "the repository's id; if given, any other one is refused"},
          [](Config& c, const toml::node& n) {
              crypto::RepositoryId id{};
              if (!parse_hex(text_of(n), id)) throw BadValue{"32 hex digits"};
@@ -130,21 +130,21 @@ const std::vector<Setting>& settings() {
          }},
         {{"encryption.enabled", "true", "false stores everything readable by whoever has the store"},
          [](Config& c, const toml::node& n) { c.encryption_enabled = flag_of(n); }},
-        {{"encryption.key_file", "not set", "file with the key, mode 0600; made by \"walden init\""},
+        {{"encryption.key_file", "unset", "file with the key, mode 0600; made by \"walden init\""},
          [](Config& c, const toml::node& n) {
              c.key_file = absolute_path_of(n);
              set_key_source(c, crypto::KeyFile{c.key_file});
          }},
-        {{"encryption.key_env", "not set", "name of an environment variable that holds the key"},
+        {{"encryption.key_env", "unset", "name of an environment variable that holds the key"},
          [](Config& c, const toml::node& n) {
              set_key_source(c, crypto::KeyEnvironment{text_of(n)});
          }},
-        {{"encryption.key_command", "not set",
+        {{"encryption.key_command", "unset",
           "program and arguments (no shell) that print the key, for a KMS"},
          [](Config& c, const toml::node& n) {
              set_key_source(c, crypto::KeyCommand{.argv = command_of(n)});
          }},
-        {{"encryption.passphrase_file", "not set",
+        {{"encryption.passphrase_file", "unset",
           "file with a passphrase, mode 0600; each start then takes about half a second"},
          [](Config& c, const toml::node& n) {
              set_key_source(c, crypto::PassphraseFile{absolute_path_of(n)});

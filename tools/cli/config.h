@@ -45,7 +45,7 @@ struct Config {
 /// Name, default and meaning of one setting, for --help, the man page and the parser alike.
 struct SettingHelp {
     std::string_view name;           ///< "store.url"
-    std::string_view default_value;  ///< as written in TOML, "required" or "not set"
+    std::string_view default_value;  ///< as written in TOML, "required" or "unset"
     std::string_view meaning;
 };
 
