@@ -41,6 +41,7 @@ def other_cluster(scenario, walden):
     other.initdb()
     own = Walden(scenario, other, name="other.walden", label="other", store=walden.store,
                  key_file=walden.key_file)
+    own.init()  # each cluster is registered in the repository by its own init
     other.configure(archive_mode="on", archive_command=own.archive_command()).start()
     before = set(walden.store.segments())
     add_rows(other, 0)

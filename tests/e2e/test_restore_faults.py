@@ -51,15 +51,13 @@ def check_reason(situation, server, damage):
 
 
 def resume(situation, server, state, what):
-    """After the repair the server, started again if it stopped, gets all rows."""
-    situation.repair()
-
+    """The server, started again if it stopped, gets all rows."""
     def complete():
         if server.exit_code() is not None:
             server.reap()
             server.launch()
         return server.state() == state and server.count("t") == situation.rows
-    wait_for(complete, f"recovery of all rows after the repair of: {what}", 90)
+    wait_for(complete, f"recovery of all rows, {what}", 90)
 
 
 def in_recovery(situation, server, damage):
@@ -69,7 +67,8 @@ def in_recovery(situation, server, damage):
     check_nothing_lost(situation, server, damage.name)
     check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
     check_reason(situation, server, damage)
-    resume(situation, server, "running", damage.name)
+    situation.repair()
+    resume(situation, server, "running", f"after the repair of: {damage.name}")
 
 
 def as_standby(situation, server, damage):
@@ -78,7 +77,8 @@ def as_standby(situation, server, damage):
     settle(situation, server, damage)
     check(server.state() != "running", f"{damage.name}: the standby stays in recovery")
     check_reason(situation, server, damage)
-    resume(situation, server, "recovering", damage.name)
+    situation.repair()
+    resume(situation, server, "recovering", f"after the repair of: {damage.name}")
 
 
 def as_promoted(situation, server, damage):
@@ -91,7 +91,8 @@ def as_promoted(situation, server, damage):
     check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
     check_reason(situation, server, damage)
     (server.data / "promote").unlink(missing_ok=True)
-    resume(situation, server, "recovering", damage.name)
+    situation.repair()
+    resume(situation, server, "recovering", f"after the repair of: {damage.name}")
     server.promote()
     check_nothing_lost(situation, server, damage.name)
 
@@ -107,7 +108,7 @@ def body(scenario):
     step(f"without damage: all rows; {describe(situation)}")
     server = new_server(situation, signal_file, 0)
     server.launch()
-    resume(situation, server, "running" if mode == "recovery" else "recovering", "nothing")
+    resume(situation, server, "running" if mode == "recovery" else "recovering", "no damage")
     server.stop("immediate")
     for number, damage in enumerate(GROUPS[group], start=1):
         step(f"{mode}: {damage.name}")

@@ -167,10 +167,18 @@ class Store:
         self.scenario.copy_tree(self.root, saved)
 
     def reset(self):
-        """Brings the store back to what save() saw."""
-        for path in (self.root, self.aside()):
+        """Brings the store back to what save() saw.
+
+        Exchanges whole directories: a server that reads meanwhile must not see half a copy, in
+        which a missing entry looks like the end of WAL.
+        """
+        fresh, old = (self.root.with_name(self.root.name + end) for end in (".fresh", ".old"))
+        self.scenario.copy_tree(self.root.with_name(self.root.name + ".saved"), fresh)
+        if self.root.exists():
+            self.root.rename(old)
+        fresh.rename(self.root)
+        for path in (old, self.aside()):
             self.scenario.remove_tree(path)
-        self.scenario.copy_tree(self.root.with_name(self.root.name + ".saved"), self.root)
 
 
 class Walden:
