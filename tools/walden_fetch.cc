@@ -71,6 +71,13 @@ int exit_code_of(ErrorKind kind) {
     return exit_internal;
 }
 
+/// Whether the same question may be answered later. A permission that lacks for one object does not
+/// pass, and its neighbours may be readable: PostgreSQL would take it for the end of WAL.
+bool is_transient(ErrorKind kind) {
+    return kind == ErrorKind::unavailable || kind == ErrorKind::not_found ||
+           kind == ErrorKind::canceled;
+}
+
 /// A standby asks again, so an unreachable store may be "not yet" there. That holds for histories,
 /// too: a running standby probes for the next one all the time, and anything above 125 would shut
 /// it down. A promotion that reuses a timeline number because of it is stopped at the first push by
@@ -96,8 +103,7 @@ int fetch_and_deliver(const cli::Arguments& arguments) {
     try {
         file = fetch(config, file_name);
     } catch (const Error& error) {
-        const int code = exit_code_of(error.kind());
-        if (code != exit_unreachable || !standby_will_ask_again(config, arguments.operands[1]))
+        if (!is_transient(error.kind()) || !standby_will_ask_again(config, arguments.operands[1]))
             throw;
         cli::report_error(error);
         cli::report_note("answered \"not there\": this is a standby, PostgreSQL will ask again");
