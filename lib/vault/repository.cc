@@ -63,13 +63,48 @@ std::optional<OpenedSlot> try_slot(ObjectStorage& storage, const crypto::UnlockS
                       });
 }
 
-std::optional<OpenedSlot> find_slot(ObjectStorage& storage, const crypto::UnlockSecret& secret) {
+/// The ids of slots that a passphrase may open, those of `repository` first: the others are what a
+/// creation that was interrupted left, or the trace of a store that was replaced.
+std::vector<crypto::SlotId> passphrase_slots(ObjectStorage& storage,
+                                             const crypto::RepositoryId& repository,
+                                             std::optional<Error>& damage) {
+    std::vector<crypto::SlotId> ours;
+    std::vector<crypto::SlotId> others;
+    storage.list(std::string(key_slot_prefix), "", [&](const ObjectInfo& object) {
+        const auto name = parse_key_slot_key(object.key);
+        if (!name || name->generation != 1) return true;
+        const auto bytes = get_object(storage, object.key);
+        if (!bytes) return true;  // removed meanwhile
+        try {
+            const crypto::SlotHeader header = crypto::read_slot_header(*bytes);
+            if (header.source == crypto::SlotSource::passphrase)
+                (header.repository == repository ? ours : others).push_back(name->id);
+        } catch (Error& error) {
+            error.prepend(format("read key slot \"{}\"", object.key));
+            damage = error;
+        }
+        return true;
+    });
+    ours.insert(ours.end(), others.begin(), others.end());
+    return ours;
+}
+
+/// Somebody else's damaged slot must not keep out the holder of a sound one: the damage is only
+/// reported if nothing opens.
+std::optional<OpenedSlot> find_slot(ObjectStorage& storage, const crypto::UnlockSecret& secret,
+                                    const crypto::RepositoryId& repository) {
     if (secret.source() == crypto::SlotSource::random_key)
         return try_slot(storage, secret, secret.slot_id());
-    for (const SlotState& slot : list_slots(storage)) {
-        if (slot.header.source != crypto::SlotSource::passphrase) continue;
-        if (auto opened = try_slot(storage, secret, slot.header.id)) return opened;
+    std::optional<Error> damage;
+    for (const crypto::SlotId& id : passphrase_slots(storage, repository, damage)) {
+        try {
+            if (auto opened = try_slot(storage, secret, id)) return opened;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::usage) throw;
+            damage = error;
+        }
     }
+    if (damage) throw Error(*damage);
     return std::nullopt;
 }
 
@@ -122,7 +157,7 @@ Repository Repository::open(ObjectStorage& storage, const Expectation& expectati
 }
 
 void Repository::unlock(const crypto::UnlockSecret& secret) {
-    auto opened = find_slot(*storage_, secret);
+    auto opened = find_slot(*storage_, secret, descriptor_.id);
     if (!opened)
         throw Error(ErrorKind::usage,
                     format("key does not open repository {} at {}", to_hex(descriptor_.id),
@@ -156,15 +191,25 @@ void Repository::require_empty(ObjectStorage& storage) {
 Descriptor Repository::create(ObjectStorage& storage, const Descriptor& descriptor,
                               const crypto::UnlockSecret* secret, const crypto::NewSlot& slot) {
     require_empty(storage);
-    if (secret != nullptr)
-        static_cast<void>(
-            add_slot(storage, *secret, crypto::KeyBundle::create(descriptor.id), slot));
-    const std::string text = encode_descriptor(descriptor);
+    Descriptor made = descriptor;
+    if (secret != nullptr) {
+        // A creation that was interrupted here left the slot of a repository that was to be.
+        const auto left = find_slot(storage, *secret, descriptor.id);
+        if (left && left->bundles.back().kind() != crypto::BundleKind::read)
+            throw Error(ErrorKind::conflict,
+                        format("{} has a key slot that can archive but not read", quoted(storage)));
+        if (left)
+            made.id = left->bundles.back().repository();
+        else
+            static_cast<void>(
+                add_slot(storage, *secret, crypto::KeyBundle::create(made.id), slot));
+    }
+    const std::string text = encode_descriptor(made);
     if (storage.put_new(std::string(descriptor_key), as_bytes(text)) ==
         ObjectStorage::PutOutcome::already_present)
         throw Error(ErrorKind::conflict,
                     format("somebody else made a repository in {} just now", quoted(storage)));
-    return descriptor;
+    return made;
 }
 
 ClusterKeyring Repository::keyring(const std::string& cluster) const {
@@ -217,6 +262,12 @@ Rotation rotate_keys(const Repository& repository) {
     const auto is_behind = [&](const SlotState& slot) {
         return !crypto::is_slot_endorsed(slot.newest, chain.back().admin_public_key());
     };
+    const bool has_own_slot = std::any_of(slots.begin(), slots.end(), [&](const SlotState& slot) {
+        return slot.header.id == repository.opened_slot()->id;
+    });
+    if (!has_own_slot)
+        throw Error(ErrorKind::conflict, "the key slot that opened the repository was removed")
+            .with_hint("What would be sealed to new keys could be read by nobody.");
     Rotation rotation;
     rotation.was_resumed = std::any_of(slots.begin(), slots.end(), is_behind);
     if (!rotation.was_resumed) {

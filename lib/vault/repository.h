@@ -50,8 +50,9 @@ public:
     static void require_empty(ObjectStorage& storage);
 
     /// Makes a repository in an empty store. With encryption, `secret` opens its first slot, which
-    /// is durable before the descriptor is. Throws Error(conflict) if one is there already or the
-    /// store holds other things.
+    /// is durable before the descriptor is. If an interrupted creation left a slot that `secret`
+    /// opens, that one is completed: the result has its id instead of descriptor.id. Throws
+    /// Error(conflict) if a repository is there already or the store holds other things.
     static Descriptor create(ObjectStorage& storage, const Descriptor& descriptor,
                              const crypto::UnlockSecret* secret, const crypto::NewSlot& slot);
 
@@ -102,7 +103,7 @@ struct Rotation {
 /// stops. If some slots were left behind by an earlier one, it is completed instead. Slots removed
 /// before lose access to everything sealed from now on. Throws Error(usage) without a read bundle,
 /// Error(denied) naming a slot that no holder of this key made, Error(conflict) if another rotation
-/// is running.
+/// is running or the slot that opened `repository` is gone.
 Rotation rotate_keys(const Repository& repository);
 
 }  // namespace walden::vault
