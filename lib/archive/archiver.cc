@@ -188,7 +188,8 @@ bool Archiver::was_left_inside(const File& file, wal::Lsn valid_end) const {
     return false;
 }
 
-std::optional<vault::Predecessor> Archiver::find_predecessor(const File& file) const {
+std::optional<vault::Predecessor> Archiver::find_predecessor(const File& file,
+                                                             ArchiveResult& result) const {
     const wal::SegmentSize size = settings_.instance.segment_size;
     const auto segment = *wal::resolve_segment(file.name, size);
     const auto before = wal::previous(segment);
@@ -204,12 +205,17 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(const File& file) c
                 timelines = parsed.history->timelines_of_segment(before->segment_number, size);
         }
     }
+    const auto& last = state_.last_archived();
     for (const wal::TimelineId timeline : timelines) {
         const std::string name =
             to_string(wal::SegmentName{timeline, before->segment_number}, size);
         const auto stored = vault_.find_entry(vault_.layout().segment_key(name));
+        if (!stored && last && last->file_name == name)
+            result.warnings.push_back(
+                format("{} was archived from here and is not in the archive any more: was the store "
+                       "replaced by an older copy? Take a base backup now",
+                       name));
         if (!stored) continue;
-        const auto& last = state_.last_archived();
         if (last && last->file_name == name && last->content_id != stored->entry.content_id)
             throw Error(ErrorKind::conflict,
                         format("the archive's {} is not the one that this instance archived", name))
@@ -224,7 +230,7 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(const File& file) c
 
 void Archiver::store(File& file, ArchiveResult& result) {
     if (file.entry.kind == vault::FileKind::segment)
-        file.entry.predecessor = find_predecessor(file);
+        file.entry.predecessor = find_predecessor(file, result);
     vault_.put_contents(file.bytes, settings_.encoding, file.entry);
     result.stored_size = file.entry.stored_size();
     if (vault_.publish(file.entry_key, file.entry) !=

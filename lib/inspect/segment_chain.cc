@@ -51,8 +51,9 @@ ChainLink SegmentChain::examine(const wal::SegmentName& name) {
             problem(ProblemKind::missing, format("content of {} is missing", text));
         }
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
-        problem(ProblemKind::corrupt, error.message());
+        const auto kind = problem_of(error);
+        if (!kind) throw;
+        problem(*kind, error.message());
         carry_.reset();
     }
     return link;
@@ -66,7 +67,7 @@ void SegmentChain::check_predecessor(const std::string& key, const vault::Entry&
     try {
         before = vault_.find_entry(before_key);
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+        if (!problem_of(error)) throw;
         return;  // reported where that segment itself is checked
     }
     if (!before) {

@@ -18,8 +18,6 @@ namespace walden::inspect {
 
 namespace {
 
-constexpr std::string_view second_look_gone = "";
-
 std::string last_component(const std::string& key) {
     return key.substr(key.find_last_of('/') + 1);
 }
@@ -34,12 +32,13 @@ std::optional<Problem> look_twice(ProblemKind kind, const std::string& object,
         problem.reset();
         try {
             const std::string message = check();
-            if (message == second_look_gone) return std::nullopt;
+            if (message.empty()) return std::nullopt;
             problem = Problem{.kind = kind, .object = object, .message = message};
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+            const auto kind_of_failure = problem_of(error);
+            if (!kind_of_failure) throw;
             problem = Problem{
-                .kind = ProblemKind::corrupt, .object = object, .message = error.message()};
+                .kind = *kind_of_failure, .object = object, .message = error.message()};
         }
     }
     return problem;
@@ -166,6 +165,7 @@ private:
             check_gaps(timeline, numbers);
             check_history_is_there(timeline);
         }
+        for (const auto& [timeline, history] : histories_) check_descent(history);
         check_segments();
     }
 
@@ -182,6 +182,31 @@ private:
                                         name, timeline);
                 }));
             }
+    }
+
+    /// The segment before a timeline's first is on one of its ancestors. A server that died before
+    /// it archived the last of its WAL leaves a hole there that no entry knows of.
+    void check_descent(const wal::TimelineHistory& history) {
+        const auto own = segments_.find(history.timeline());
+        if (own == segments_.end() || own->second.front() == 0) return;
+        const std::uint64_t before = own->second.front() - 1;
+        const auto timelines = history.timelines_of_segment(before, *segment_size_);
+        const bool reaches_further_back =
+            std::any_of(history.spans().begin(), history.spans().end(), [&](const auto& span) {
+                const auto ancestor = segments_.find(span.timeline);
+                return ancestor != segments_.end() && ancestor->second.front() < before;
+            });
+        if (timelines.empty() || !reaches_further_back) return;
+        const std::string name =
+            to_string(wal::SegmentName{timelines.back(), before}, *segment_size_);
+        add(look_twice(ProblemKind::gap, vault_.layout().segment_key(name), [&] {
+            for (const wal::TimelineId timeline : timelines)
+                if (vault_.find_entry(vault_.layout().segment_key(
+                        to_string(wal::SegmentName{timeline, before}, *segment_size_))))
+                    return std::string();
+            return format("{} is missing; recovery to timeline {} ends before it", name,
+                          history.timeline());
+        }));
     }
 
     void check_history_is_there(wal::TimelineId timeline) {
@@ -241,16 +266,29 @@ private:
             timelines.insert(wal::timeline_part(timeline));
         for (const std::string& key : keys_below(vault_.layout().history_prefix()))
             timelines.insert(last_component(key).substr(0, 8));
-        for (const std::string& timeline : timelines) {
-            const std::string key = vault_.layout().claim_key(timeline, 1);
-            add(look_twice(ProblemKind::missing, key, [&] {
-                const auto claim = vault_.find_claim(timeline);
-                if (!claim) return format("claim of timeline {} is missing", timeline);
-                for (std::uint32_t i = 1; i <= claim->generation; ++i)
-                    known_.insert(vault_.layout().claim_key(timeline, i));
-                return std::string();
-            }));
+        for (const std::string& timeline : timelines) check_claims_of(timeline);
+        // The claim comes first on a timeline, so one without WAL is a push under way, or one that
+        // was killed.
+        for (const std::string& key : keys_below(vault_.layout().claims_prefix())) {
+            const std::string timeline = last_component(key).substr(0, 8);
+            if (!wal::parse_wal_file_name(timeline + ".history") ||
+                !timelines.insert(timeline).second)
+                continue;
+            check_claims_of(timeline);
+            report_.notes.push_back(format("timeline {} is claimed, nothing is archived on it yet",
+                                           timeline));
         }
+    }
+
+    void check_claims_of(const std::string& timeline) {
+        const std::string key = vault_.layout().claim_key(timeline, 1);
+        add(look_twice(ProblemKind::missing, key, [&] {
+            const auto claim = vault_.find_claim(timeline);
+            if (!claim) return format("claim of timeline {} is missing", timeline);
+            for (std::uint32_t i = 1; i <= claim->generation; ++i)
+                known_.insert(vault_.layout().claim_key(timeline, i));
+            return std::string();
+        }));
     }
 
     /// Contents without an entry: what a push that was killed left, or one that is under way. Both
@@ -325,9 +363,17 @@ std::string_view to_string(ProblemKind kind) {
         case ProblemKind::gap: return "gap";
         case ProblemKind::fork: return "fork";
         case ProblemKind::wal_damaged: return "wal_damaged";
+        case ProblemKind::unreadable: return "unreadable";
         case ProblemKind::wal_mismatch: return "wal_mismatch";
     }
     return "unknown";
+}
+
+std::optional<ProblemKind> problem_of(const Error& error) {
+    if (error.kind() == ErrorKind::usage) return ProblemKind::unreadable;
+    if (error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::foreign)
+        return ProblemKind::corrupt;
+    return std::nullopt;
 }
 
 VerifyReport verify_cluster(const vault::ClusterVault& vault, const VerifySettings& settings) {
@@ -342,6 +388,14 @@ std::vector<Problem> verify_repository(vault::ObjectStorage& storage) {
     std::vector<Problem> problems;
     std::map<std::string, std::uint32_t> newest_generation;
     std::set<std::string> slot_keys;
+    const std::string descriptor(vault::descriptor_key);
+    if (auto problem = look_twice(ProblemKind::missing, descriptor, [&] {
+            return vault::Repository::read_descriptor(storage)
+                       ? std::string()
+                       : std::string("the repository's descriptor is missing: nothing is believed "
+                                     "to be absent without it");
+        }))
+        problems.push_back(std::move(*problem));
     storage.list("", "", [&](const vault::ObjectInfo& info) {
         if (info.key == vault::descriptor_key || info.key.starts_with(vault::clusters_prefix))
             return true;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "crypto/content_id.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
@@ -22,10 +23,15 @@ enum class ProblemKind : std::uint8_t {
     gap,           ///< no segment where later ones of the timeline are
     fork,          ///< two neighbours that are not of one line
     wal_damaged,   ///< whole as archived, but not valid WAL; damaged at its source
+    unreadable,    ///< of a newer format, or sealed to keys that this host does not have
     wal_mismatch,  ///< two neighbours whose records do not continue
 };
 
 [[nodiscard]] std::string_view to_string(ProblemKind kind);
+
+/// What a failure to read one object means for it. nullopt for failures of the store itself, which
+/// say nothing about the object.
+[[nodiscard]] std::optional<ProblemKind> problem_of(const Error& error);
 
 struct Problem {
     ProblemKind kind = ProblemKind::missing;

@@ -71,7 +71,10 @@ void ClusterVault::put_contents(ByteView plain,
                 throw Error(ErrorKind::unavailable,
                             format("content \"{}\" was there and is gone", key));
             in_context([&] { return format("check content \"{}\" that was there before", key); },
-                       [&] { inspect_object(present); });
+                       [&] {
+                           inspect_object_at(keys_.repository(),
+                                             {.kind = ObjectKind::content, .key = key}, present);
+                       });
             piece.stored_size = present.size();
         }
         entry.pieces.push_back(piece);
@@ -104,7 +107,10 @@ bool ClusterVault::has_contents(const Entry& entry) const {
         const std::string key = layout_.content_key(entry.file_name, piece.content_id);
         if (!storage_.get(key, object)) return false;
         in_context([&] { return format("check content \"{}\"", key); },
-                   [&] { inspect_object(object); });
+                   [&] {
+                       inspect_object_at(keys_.repository(),
+                                         {.kind = ObjectKind::content, .key = key}, object);
+                   });
     }
     return true;
 }

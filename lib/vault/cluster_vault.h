@@ -69,8 +69,8 @@ public:
     /// have died just before its last sync.
     void make_durable(const std::string& key, const Entry& entry) const;
 
-    /// Whether each piece's object is there. Throws Error(corrupt) if one is there and damaged, as
-    /// far as that can be told without opening it.
+    /// Whether each piece's object is there. Throws Error(corrupt) if one is there and damaged or
+    /// not the one of its name, as far as that can be told without opening it.
     [[nodiscard]] bool has_contents(const Entry& entry) const;
 
     /// The plain bytes, proven: every frame's tag, the codec's size and the content id. Throws

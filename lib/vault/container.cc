@@ -182,7 +182,10 @@ void write_trailer(const Payload& payload, Bytes& out) {
 
 [[noreturn]] void corrupt(std::string what) { throw Error(ErrorKind::corrupt, std::move(what)); }
 
-[[noreturn]] void newer_version(unsigned version) {
+/// Called when the checksum beside the version is right: a flipped bit must not read as "upgrade".
+void require_version(unsigned version) {
+    if (version == format_version) return;
+    if (version == 0) corrupt("object has format version 0");
     throw Error(ErrorKind::usage,
                 format("object format {} is newer than this version of walden understands",
                        version))
@@ -203,11 +206,10 @@ Header parse_header(ByteView object) {
     ByteReader reader(object.first(header_size));
     if (as_text(reader.read_bytes(head_magic.size())) != head_magic)
         corrupt("object does not begin as a walden object");
-    if (const auto version = reader.read<std::uint8_t>(); version != format_version)
-        newer_version(version);
     if (load_le<std::uint32_t>(object.data() + authenticated_header_size) !=
         crc32c(object.first(authenticated_header_size)))
         corrupt("checksum of the object's header does not match");
+    require_version(reader.read<std::uint8_t>());
 
     Header header;
     const auto kind = reader.read<std::uint8_t>();
@@ -253,7 +255,7 @@ void parse_trailer(ByteView object, ContainerHeader& clear) {
         corrupt(format("object of {} bytes does not end as a walden object: truncated?",
                        object.size()));
     if (crc != crc32c(trailer.first(36))) corrupt("checksum of the object's trailer does not match");
-    if (version != format_version) newer_version(version);
+    require_version(version);
     if (clear.encoded_size > object_size_max || clear.plain_size > object_size_max ||
         clear.frame_count != frame_count_of(clear.encoded_size) ||
         object.size() != object_size_of(clear.header_size, clear.encoded_size))
@@ -267,6 +269,19 @@ Header inspect(ByteView object) {
     Header header = parse_header(object);
     parse_trailer(object, header.clear);
     return header;
+}
+
+void require_place(const Header& header, const crypto::RepositoryId& repository,
+                   ObjectPlace place) {
+    if (header.repository != repository)
+        throw Error(ErrorKind::foreign,
+                    format("object belongs to repository {}, not to {}", to_hex(header.repository),
+                           to_hex(repository)));
+    if (header.clear.kind != place.kind)
+        corrupt(format("object is of kind {}, expected {}", to_string(header.clear.kind),
+                       to_string(place.kind)));
+    if (header.name != name_hash(place.key))
+        corrupt("object was stored under another name: moved or swapped");
 }
 
 Secret<32> find_object_key(const ClusterKeyring& keys, const Header& header, ByteView object) {
@@ -360,17 +375,16 @@ Bytes seal_object(const ClusterKeyring& keys, ObjectPlace place, const Payload& 
 
 ContainerHeader inspect_object(ByteView object) { return inspect(object).clear; }
 
+ContainerHeader inspect_object_at(const crypto::RepositoryId& repository, ObjectPlace place,
+                                  ByteView object) {
+    const Header header = inspect(object);
+    require_place(header, repository, place);
+    return header.clear;
+}
+
 Unsealed unseal_object(const ClusterKeyring& keys, ObjectPlace place, ByteView object) {
     const Header header = inspect(object);
-    if (header.repository != keys.repository())
-        throw Error(ErrorKind::foreign,
-                    format("object belongs to repository {}, not to {}", to_hex(header.repository),
-                           to_hex(keys.repository())));
-    if (header.clear.kind != place.kind)
-        corrupt(format("object is of kind {}, expected {}", to_string(header.clear.kind),
-                       to_string(place.kind)));
-    if (header.name != name_hash(place.key))
-        corrupt("object was stored under another name: moved or swapped");
+    require_place(header, keys.repository(), place);
     if (header.clear.suite != keys.suite())
         corrupt(keys.suite() == crypto::Suite::none ? "object is encrypted, the repository is not"
                                                     : "object is not encrypted, the repository is");

@@ -59,6 +59,12 @@ struct ContainerHeader {
 /// Error(corrupt) with what is wrong, Error(usage) for a newer format version.
 ContainerHeader inspect_object(ByteView object);
 
+/// As inspect_object, and that the object says to be `place` of this repository: finds objects that
+/// were moved or swapped by accident, also where contents cannot be opened. Throws Error(foreign)
+/// for another repository's.
+ContainerHeader inspect_object_at(const crypto::RepositoryId& repository, ObjectPlace place,
+                                  ByteView object);
+
 /// Opens a container that must be `place`. Throws Error(corrupt) for damage and for an object that
 /// is whole but of another place, Error(foreign) for another repository's, Error(usage) where this
 /// host's keys do not open it (a put bundle and a content; an epoch that the bundle lacks).

@@ -1,5 +1,6 @@
 #include "vault/descriptor.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
@@ -11,6 +12,7 @@ namespace walden::vault {
 namespace {
 
 constexpr std::string_view title = "walden repository\n";
+constexpr std::string_view checksum_name = "checksum: ";
 constexpr unsigned format_version = 1;
 
 [[noreturn]] void corrupt(std::string_view what) {
@@ -28,6 +30,29 @@ std::string_view take_line(std::string_view& text, std::string_view name) {
     return value;
 }
 
+std::string checksum_line(std::string_view before) {
+    return format("{}{:08x}\n", checksum_name, crc32c(as_bytes(before)));
+}
+
+/// First and last line keep their places in all versions, so that damage is not taken for a newer
+/// one.
+void require_whole(std::string_view text) {
+    const std::size_t last_line_size = checksum_name.size() + 9;
+    if (!text.starts_with(title)) corrupt("first line");
+    if (text.size() < last_line_size) corrupt("checksum");
+    const std::string_view body = text.substr(0, text.size() - last_line_size);
+    if (text.substr(body.size()) != checksum_line(body)) corrupt("checksum");
+}
+
+/// "2026-11-22T14:32:00Z"
+bool is_time(std::string_view text) {
+    constexpr std::string_view shape = "0000-00-00T00:00:00Z";
+    return text.size() == shape.size() &&
+           std::equal(text.begin(), text.end(), shape.begin(), [](char c, char wanted) {
+               return wanted == '0' ? c >= '0' && c <= '9' : c == wanted;
+           });
+}
+
 }  // namespace
 
 std::string encode_descriptor(const Descriptor& descriptor) {
@@ -35,13 +60,12 @@ std::string encode_descriptor(const Descriptor& descriptor) {
         "{}format: {}\nid: {}\nencryption: {}\nfencing: {}\ncreated: {}\n", title, format_version,
         to_hex(descriptor.id), descriptor.suite == crypto::Suite::none ? "none" : "aes-256-gcm",
         descriptor.fencing_proven ? "proven" : "none", descriptor.created);
-    text += format("checksum: {:08x}\n", crc32c(as_bytes(text)));
-    return text;
+    return text + checksum_line(text);
 }
 
 Descriptor decode_descriptor(ByteView bytes) {
     std::string_view text = as_text(bytes);
-    if (!text.starts_with(title)) corrupt("first line");
+    require_whole(text);
     text.remove_prefix(title.size());
 
     const std::string_view version_text = take_line(text, "format");
@@ -50,6 +74,7 @@ Descriptor decode_descriptor(ByteView bytes) {
         version_text.data(), version_text.data() + version_text.size(), version);
     if (error != std::errc() || end != version_text.data() + version_text.size())
         corrupt("format version");
+    if (version == 0) corrupt("format version");
     if (version != format_version)
         throw Error(ErrorKind::usage,
                     format("repository format {} is not one that this version of walden "
@@ -67,10 +92,9 @@ Descriptor decode_descriptor(ByteView bytes) {
     if (fencing != "proven" && fencing != "none") corrupt("fencing");
     descriptor.fencing_proven = fencing == "proven";
     descriptor.created = std::string(take_line(text, "created"));
-
-    const ByteView summed = bytes.first(bytes.size() - text.size());
-    if (take_line(text, "checksum") != format("{:08x}", crc32c(summed)) || !text.empty())
-        corrupt("checksum");
+    if (!is_time(descriptor.created)) corrupt("created");
+    // Other spellings of the same values, and anything between the lines.
+    if (encode_descriptor(descriptor) != as_text(bytes)) corrupt("lines");
     return descriptor;
 }
 

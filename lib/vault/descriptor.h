@@ -14,7 +14,7 @@ struct Descriptor {
     crypto::RepositoryId id{};
     crypto::Suite suite = crypto::Suite::aes_256_gcm;
     bool fencing_proven = true;  ///< false: the store cannot create-if-absent and was accepted so
-    std::string created;         ///< RFC 3339, UTC
+    std::string created;         ///< "2026-11-22T14:32:00Z"
 
     friend bool operator==(const Descriptor&, const Descriptor&) = default;
 };

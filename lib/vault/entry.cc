@@ -120,6 +120,7 @@ void require_consistent(const Entry& entry) {
     }
     if (entry.pieces.empty()) corrupt("no pieces");
     if (plain_size != entry.plain_size) corrupt("sizes of the pieces do not add up");
+    if (plain_size > file_size_max) corrupt("size of the file");
     if (entry.pieces.size() == 1 && entry.pieces[0].content_id != entry.content_id)
         corrupt("content ids of file and piece differ");
     if (!entry.inlined.empty() && (entry.pieces.size() != 1 ||
@@ -180,7 +181,7 @@ Bytes encode_entry(const Entry& entry) {
 Entry decode_entry(ByteView bytes) {
     ByteReader reader(bytes);
     if (const auto version = reader.read<std::uint16_t>(); version != entry_version) {
-        if (!reader.ok()) corrupt("empty");
+        if (!reader.ok() || version == 0) corrupt("version");
         throw Error(ErrorKind::usage, format("entry format {} is newer than this version of walden "
                                              "understands",
                                              version))

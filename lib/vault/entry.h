@@ -31,6 +31,8 @@ struct Piece {
 };
 
 inline constexpr std::size_t piece_size_max = std::size_t{32} << 20;
+/// PostgreSQL's largest segment. Bounds what a hostile entry can make a reader allocate.
+inline constexpr std::uint64_t file_size_max = std::uint64_t{1} << 30;
 inline constexpr std::size_t inline_size_max = std::size_t{64} << 10;
 
 /// The file that comes before this one on its timeline, as the store had it at the time.
@@ -74,7 +76,7 @@ struct Entry {
 [[nodiscard]] Bytes encode_entry(const Entry& entry);
 
 /// Throws Error(corrupt) for bytes that are not an entry or contradict themselves (sizes that do
-/// not add up, a piece over the limit, inlined bytes beside two pieces), Error(usage) for a newer
+/// not add up, a piece or the file over its limit, inlined bytes beside two pieces), Error(usage) for a newer
 /// version or a field that must be understood and is not.
 [[nodiscard]] Entry decode_entry(ByteView bytes);
 

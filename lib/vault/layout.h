@@ -44,8 +44,10 @@ public:
     /// `timeline`: 8 hex digits.
     [[nodiscard]] std::string claim_key(std::string_view timeline, std::uint32_t generation) const;
 
+    [[nodiscard]] std::string claims_prefix() const { return prefix_ + "claims/"; }
+
     [[nodiscard]] std::string claim_prefix(std::string_view timeline) const {
-        return prefix_ + "claims/" + std::string(timeline) + ".";
+        return claims_prefix() + std::string(timeline) + ".";
     }
 
     /// `segment`: 24 characters.

@@ -63,13 +63,48 @@ std::optional<OpenedSlot> try_slot(ObjectStorage& storage, const crypto::UnlockS
                       });
 }
 
-std::optional<OpenedSlot> find_slot(ObjectStorage& storage, const crypto::UnlockSecret& secret) {
+/// The ids of slots that a passphrase may open, those of `repository` first: the others are what a
+/// creation that was interrupted left, or the trace of a store that was replaced.
+std::vector<crypto::SlotId> passphrase_slots(ObjectStorage& storage,
+                                             const crypto::RepositoryId& repository,
+                                             std::optional<Error>& damage) {
+    std::vector<crypto::SlotId> ours;
+    std::vector<crypto::SlotId> others;
+    storage.list(std::string(key_slot_prefix), "", [&](const ObjectInfo& object) {
+        const auto name = parse_key_slot_key(object.key);
+        if (!name || name->generation != 1) return true;
+        const auto bytes = get_object(storage, object.key);
+        if (!bytes) return true;  // removed meanwhile
+        try {
+            const crypto::SlotHeader header = crypto::read_slot_header(*bytes);
+            if (header.source == crypto::SlotSource::passphrase)
+                (header.repository == repository ? ours : others).push_back(name->id);
+        } catch (Error& error) {
+            error.prepend(format("read key slot \"{}\"", object.key));
+            damage = error;
+        }
+        return true;
+    });
+    ours.insert(ours.end(), others.begin(), others.end());
+    return ours;
+}
+
+/// Somebody else's damaged slot must not keep out the holder of a sound one: the damage is only
+/// reported if nothing opens.
+std::optional<OpenedSlot> find_slot(ObjectStorage& storage, const crypto::UnlockSecret& secret,
+                                    const crypto::RepositoryId& repository) {
     if (secret.source() == crypto::SlotSource::random_key)
         return try_slot(storage, secret, secret.slot_id());
-    for (const SlotState& slot : list_slots(storage)) {
-        if (slot.header.source != crypto::SlotSource::passphrase) continue;
-        if (auto opened = try_slot(storage, secret, slot.header.id)) return opened;
+    std::optional<Error> damage;
+    for (const crypto::SlotId& id : passphrase_slots(storage, repository, damage)) {
+        try {
+            if (auto opened = try_slot(storage, secret, id)) return opened;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::usage) throw;
+            damage = error;
+        }
     }
+    if (damage) throw Error(*damage);
     return std::nullopt;
 }
 
@@ -81,22 +116,45 @@ void put_next_generation(ObjectStorage& storage, const crypto::SlotHeader& slot,
                     format("key slot \"{}\" exists already: another rotation is running", key));
 }
 
-/// Hands `chain.back()` to a slot that has an earlier bundle of the chain, or none of it.
-void move_to_newest(ObjectStorage& storage, const SlotState& slot,
-                    const std::vector<crypto::KeyBundle>& chain) {
-    const auto holds = [&](const crypto::KeyBundle& bundle) {
+/// The slots that do not have the newest bundle of `chain`, all of which have the one before. What
+/// an older admin key endorses proves nothing: it was left to those whom a rotation shut out.
+std::vector<SlotState> slots_behind(const std::vector<SlotState>& slots,
+                                    const std::vector<crypto::KeyBundle>& chain) {
+    const auto holds = [](const SlotState& slot, const crypto::KeyBundle& bundle) {
         return crypto::is_slot_endorsed(slot.newest, bundle.admin_public_key());
     };
-    const auto held = std::find_if(chain.begin(), chain.end(), holds);
-    if (held == chain.end())
-        throw Error(ErrorKind::denied,
-                    format("slot {} (\"{}\") was not made by a holder of this key",
-                           to_hex(slot.header.id), slot.header.label))
-            .with_hint("Somebody who writes to the store planted it, or another key began a rotation "
-                       "of its own. Remove the slot if nobody vouches for it.");
-    if (held == chain.end() - 1) return;
-    put_next_generation(storage, slot.header,
-                        crypto::make_next_generation(slot.newest, *held, chain.back()));
+    std::vector<SlotState> behind;
+    for (const SlotState& slot : slots) {
+        if (holds(slot, chain.back())) continue;
+        if (chain.size() < 2 || !holds(slot, chain[chain.size() - 2]))
+            throw Error(ErrorKind::denied,
+                        format("slot {} (\"{}\") was not made by a holder of this key",
+                               to_hex(slot.header.id), slot.header.label))
+                .with_hint("Somebody who writes to the store planted it, or another key began a "
+                           "rotation of its own. Remove the slot if nobody vouches for it.");
+        behind.push_back(slot);
+    }
+    return behind;
+}
+
+[[noreturn]] void refuse_left_behind(const std::vector<SlotState>& behind) {
+    std::string names;
+    for (const SlotState& slot : behind)
+        names += format("{}{} (\"{}\")", names.empty() ? "" : ", ", to_hex(slot.header.id),
+                        slot.header.label);
+    throw Error(ErrorKind::conflict, format("key slots are behind the newest epoch: {}", names))
+        .with_detail("Either a rotation was interrupted, or somebody whose key was removed before "
+                     "it has added a slot of his own.")
+        .with_hint("If you know each of them, run \"walden keys rotate --complete\". Remove the "
+                   "others first.");
+}
+
+/// Hands the newest bundle of `chain` to a slot that has the one before.
+void move_to_newest(ObjectStorage& storage, const SlotState& slot,
+                    const std::vector<crypto::KeyBundle>& chain) {
+    put_next_generation(
+        storage, slot.header,
+        crypto::make_next_generation(slot.newest, chain[chain.size() - 2], chain.back()));
 }
 
 }  // namespace
@@ -122,7 +180,7 @@ Repository Repository::open(ObjectStorage& storage, const Expectation& expectati
 }
 
 void Repository::unlock(const crypto::UnlockSecret& secret) {
-    auto opened = find_slot(*storage_, secret);
+    auto opened = find_slot(*storage_, secret, descriptor_.id);
     if (!opened)
         throw Error(ErrorKind::usage,
                     format("key does not open repository {} at {}", to_hex(descriptor_.id),
@@ -156,15 +214,25 @@ void Repository::require_empty(ObjectStorage& storage) {
 Descriptor Repository::create(ObjectStorage& storage, const Descriptor& descriptor,
                               const crypto::UnlockSecret* secret, const crypto::NewSlot& slot) {
     require_empty(storage);
-    if (secret != nullptr)
-        static_cast<void>(
-            add_slot(storage, *secret, crypto::KeyBundle::create(descriptor.id), slot));
-    const std::string text = encode_descriptor(descriptor);
+    Descriptor made = descriptor;
+    if (secret != nullptr) {
+        // A creation that was interrupted here left the slot of a repository that was to be.
+        const auto left = find_slot(storage, *secret, descriptor.id);
+        if (left && left->bundles.back().kind() != crypto::BundleKind::read)
+            throw Error(ErrorKind::conflict,
+                        format("{} has a key slot that can archive but not read", quoted(storage)));
+        if (left)
+            made.id = left->bundles.back().repository();
+        else
+            static_cast<void>(
+                add_slot(storage, *secret, crypto::KeyBundle::create(made.id), slot));
+    }
+    const std::string text = encode_descriptor(made);
     if (storage.put_new(std::string(descriptor_key), as_bytes(text)) ==
         ObjectStorage::PutOutcome::already_present)
         throw Error(ErrorKind::conflict,
                     format("somebody else made a repository in {} just now", quoted(storage)));
-    return descriptor;
+    return made;
 }
 
 ClusterKeyring Repository::keyring(const std::string& cluster) const {
@@ -208,27 +276,31 @@ crypto::SlotHeader add_slot(ObjectStorage& storage, const crypto::UnlockSecret& 
     return header;
 }
 
-Rotation rotate_keys(const Repository& repository) {
+Rotation rotate_keys(const Repository& repository, LeftBehind left_behind) {
     if (!repository.bundle())
         throw Error(ErrorKind::usage, "repository is not encrypted: there are no keys to rotate");
     ObjectStorage& storage = repository.storage();
     std::vector<crypto::KeyBundle> chain = repository.bundles();
-    const std::vector<SlotState> slots = list_slots(storage);
-    const auto is_behind = [&](const SlotState& slot) {
-        return !crypto::is_slot_endorsed(slot.newest, chain.back().admin_public_key());
-    };
+    std::vector<SlotState> slots = list_slots(storage);
+    const auto own = std::find_if(slots.begin(), slots.end(), [&](const SlotState& slot) {
+        return slot.header.id == repository.opened_slot()->id;
+    });
+    if (own == slots.end())
+        throw Error(ErrorKind::conflict, "the key slot that opened the repository was removed")
+            .with_hint("What would be sealed to new keys could be read by nobody.");
+
+    std::vector<SlotState> behind = slots_behind(slots, chain);
     Rotation rotation;
-    rotation.was_resumed = std::any_of(slots.begin(), slots.end(), is_behind);
+    rotation.was_resumed = !behind.empty();
+    if (rotation.was_resumed && left_behind == LeftBehind::refuse) refuse_left_behind(behind);
     if (!rotation.was_resumed) {
         chain.push_back(chain.back().rotate());
-        for (const SlotState& slot : slots)
-            if (slot.header.id == repository.opened_slot()->id)
-                move_to_newest(storage, slot, chain);
+        // The holder who is here first: his slot is what makes the new epoch readable.
+        std::rotate(slots.begin(), own, own + 1);
+        behind = std::move(slots);
     }
+    for (const SlotState& slot : behind) move_to_newest(storage, slot, chain);
     rotation.epoch = chain.back().current_epoch().number;
-    for (const SlotState& slot : slots)
-        if (rotation.was_resumed || slot.header.id != repository.opened_slot()->id)
-            move_to_newest(storage, slot, chain);
     return rotation;
 }
 

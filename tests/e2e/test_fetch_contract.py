@@ -139,7 +139,7 @@ def by_cause(s, walden, wal):
 
 
 def on_standby(s, walden, wal):
-    step("under standby.signal a store out of reach is 1 for segments only (fault 45)")
+    step("under standby.signal a store out of reach is 1: PostgreSQL asks again (fault 45)")
     standby = s.make_directory(s.directory / "standby")
     s.make_directory(standby / "pg_wal")
     s.write(standby / "standby.signal", "")
@@ -149,8 +149,12 @@ def on_standby(s, walden, wal):
     history = ("00000002.history", "pg_wal/RECOVERYHISTORY")
     store.unmount()
     check_equal(walden.fetch(*segment, cwd=standby).code, 1, "segment, store gone, retry")
-    check_refused(walden.fetch(*history, cwd=standby), 200, "history, store gone")
+    # A running standby probes for the next history all the time; 200 would shut it down.
+    check_equal(walden.fetch(*history, cwd=standby).code, 1, "history, store gone, retry")
+    # A person, or pg_rewind, is told the truth in any directory.
+    check_refused(walden.fetch(history[0], "history", cwd=standby), 200, "history, not the server")
     walden.configure(fetch={"standby_on_error": "stop"})
+    check_refused(walden.fetch(*history, cwd=standby), 200, "history, store gone, stop")
     check_refused(walden.fetch(*segment, cwd=standby), 200, "segment, store gone, stop")
     walden.configure(fetch=dict.fromkeys(["standby_on_error"]))
     store.reset()
