@@ -100,7 +100,7 @@ void Fetcher::require_absence_is_plausible(const wal::WalFileName& name,
         const auto any = first_object(vault_.storage(), layout.timeline_prefix(timeline), "");
         if (any)
             throw Error(ErrorKind::corrupt,
-                        format("the archive has WAL of timeline {}, but not its history",
+                        format("history is missing, the archive has WAL of timeline {}",
                                name.timeline))
                 .with_hint("Recovery cannot know where that timeline begins. If a server's pg_wal "
                            "still has the file, push it.");

@@ -202,10 +202,10 @@ struct Header {
 
 Header parse_header(ByteView object) {
     if (object.size() < header_size + footer_size + crypto::tag_size + trailer_size)
-        corrupt(format("object has only {} bytes", object.size()));
+        corrupt(format("object has only {} bytes: truncated", object.size()));
     ByteReader reader(object.first(header_size));
     if (as_text(reader.read_bytes(head_magic.size())) != head_magic)
-        corrupt("object does not begin as a walden object");
+        corrupt("object is damaged: it does not begin as a walden object");
     if (load_le<std::uint32_t>(object.data() + authenticated_header_size) !=
         crc32c(object.first(authenticated_header_size)))
         corrupt("checksum of the object's header does not match");
