@@ -86,7 +86,7 @@ def prepare(scenario):
 # ---- the damages -----------------------------------------------------------------------------
 
 CORRUPT = ("corrupt", "truncat", "damage", "authentic", "checksum", "short", "does not match",
-           "integrity", "invalid", "size", "missing", "mismatch", "malformed", "empty")
+           "integrity", "invalid", "size", "missing", "mismatch", "malformed", "empty", "swapped")
 ABSENT = ("missing", "hole", "gap", "absent")
 STORE = ("store", "repository", "directory", "mount")
 DENIED = ("denied", "permission", "unreadable")

@@ -95,7 +95,7 @@ def secrets_stay(s, walden, segment):
     # Comment lines say where the key is for; what is secret is the line that is none.
     key_lines = [line for line in walden.key_file.read_text().splitlines()
                  if not line.startswith("#")]
-    words = {word for word in re.findall(r"[A-Za-z0-9+/=_]{16,}", " ".join(key_lines))
+    words = {word for word in re.findall(r"[A-Za-z0-9+/=_]{40,}", " ".join(key_lines))
              if re.search(r"\d", word) and re.search(r"[A-Za-z]", word)}
     check(words, "the key file holds a secret to look for")
     for arguments in (("info",), ("verify",), ("keys", "list"), ("check",), ("init",)):

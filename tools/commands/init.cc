@@ -85,12 +85,14 @@ void ensure_repository(const cli::Config& config, const InitOptions& options, In
 }
 
 void ensure_cluster(const cli::Session& session, const InitOptions& options, InitResult& result) {
-    const auto data = pg::read_data_directory(session.config().pgdata);
-    if (!data) return;
-    const std::uint64_t system = data->control.system_identifier;
+    const auto control = pg::read_control_file(session.config().pgdata);
+    if (!control) return;
+    const std::uint64_t system = control->system_identifier;
     result.system_identifier = system;
     const vault::ClusterVault vault = session.open_cluster(system);
     if (vault.find_identity()) return;
+    const auto data = pg::read_data_directory(session.config().pgdata);
+    if (!data) return;
     const auto registered = session.registered_systems();
     if (!registered.empty() && !options.registers_new_system)
         throw Error(ErrorKind::foreign,
