@@ -403,7 +403,8 @@ std::vector<Problem> verify_repository(vault::ObjectStorage& storage) {
         }))
         problems.push_back(std::move(*problem));
     storage.list("", "", [&](const vault::ObjectInfo& info) {
-        if (info.key == vault::descriptor_key || info.key.starts_with(vault::clusters_prefix))
+        if (info.key == vault::descriptor_key || info.key.starts_with(vault::check_prefix) ||
+            vault::is_in_a_cluster(info.key))
             return true;
         const auto slot = vault::parse_key_slot_key(info.key);
         if (!slot) {

@@ -16,6 +16,19 @@ constexpr std::size_t crc_offset_min = 200;
 constexpr std::size_t crc_offset_max = 508;
 constexpr std::size_t control_file_size_max = 64 << 10;
 
+/// The members before and after the segment size are the same in all versions; what comes before
+/// them is not. They begin with a constant that tells floating-point formats apart
+/// (FLOATFORMAT_VALUE), then: block size, blocks per file, WAL page size, segment size, all u32.
+std::optional<wal::SegmentSize> find_segment_size(ByteView bytes) {
+    constexpr std::uint64_t float_format = 0x4132D68700000000;  // 1234567.0
+    constexpr std::size_t segment_size_distance = 8 + 3 * 4;
+    for (std::size_t offset = 0; offset + segment_size_distance + 4 <= bytes.size(); offset += 8)
+        if (load_le<std::uint64_t>(bytes.data() + offset) == float_format)
+            return wal::SegmentSize::from_bytes(
+                load_le<std::uint32_t>(bytes.data() + offset + segment_size_distance));
+    return std::nullopt;
+}
+
 bool has_valid_crc(ByteView bytes) {
     for (std::size_t offset = crc_offset_min; offset <= crc_offset_max; offset += 4)
         if (offset + 4 <= bytes.size() &&
@@ -36,6 +49,7 @@ std::optional<ControlFile> parse_control_file(ByteView bytes) {
     const auto state = reader.read<std::uint32_t>();
     if (state > static_cast<std::uint32_t>(ClusterState::in_production)) return std::nullopt;
     control.state = static_cast<ClusterState>(state);
+    control.segment_size = find_segment_size(bytes);
     return control;
 }
 

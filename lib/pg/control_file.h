@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "wal/file_name.h"
 
 namespace walden::pg {
 
@@ -26,6 +27,7 @@ struct ControlFile {
     std::uint32_t control_version = 0;  ///< 1300 for PostgreSQL 13 to 16, 1700, 1800
     std::uint32_t catalog_version = 0;
     ClusterState state = ClusterState::starting_up;
+    std::optional<wal::SegmentSize> segment_size;  ///< none if the file's layout is not a known one
 };
 
 /// Parses the file's bytes; nullopt unless it is a control file whose CRC-32C is right. The server

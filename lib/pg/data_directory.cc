@@ -62,7 +62,10 @@ std::optional<DataDirectory> read_data_directory(const std::string& pgdata) {
     if (!control) return std::nullopt;
     return DataDirectory{.control = *control,
                          .major_version = read_major_version(pgdata),
-                         .segment_size = find_segment_size(pgdata, control->system_identifier)};
+                         .segment_size = control->segment_size
+                                             ? *control->segment_size
+                                             : find_segment_size(pgdata,
+                                                                 control->system_identifier)};
 }
 
 }  // namespace walden::pg

@@ -13,7 +13,7 @@ namespace walden::pg {
 struct DataDirectory {
     ControlFile control;
     std::uint16_t major_version = 0;  ///< from PG_VERSION
-    wal::SegmentSize segment_size;    ///< from the first page of a segment in pg_wal
+    wal::SegmentSize segment_size;    ///< pg_control's, else of a segment in pg_wal
 };
 
 /// nullopt if there is no global/pg_control below `pgdata`. Throws Error(io | corrupt), also when

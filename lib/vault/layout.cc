@@ -21,6 +21,18 @@ bool is_cluster_name(std::string_view name) {
     });
 }
 
+bool is_in_a_cluster(std::string_view key) {
+    if (!key.starts_with(clusters_prefix)) return false;
+    key.remove_prefix(clusters_prefix.size());
+    const std::size_t name_end = key.find('/');
+    if (name_end == std::string_view::npos || !is_cluster_name(key.substr(0, name_end)))
+        return false;
+    key.remove_prefix(name_end + 1);
+    const std::size_t digits = key.find('/');
+    return digits != std::string_view::npos && digits > 0 &&
+           key.find_first_not_of("0123456789") == digits;
+}
+
 std::string key_slot_key(const crypto::SlotId& id, std::uint32_t generation) {
     return format("{}{}.{}", key_slot_prefix, to_hex(id), generation);
 }

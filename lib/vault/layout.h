@@ -22,6 +22,9 @@ inline constexpr std::string_view check_prefix = "checks/";
 /// Whether `name` may name a cluster: 1 to 63 of [A-Za-z0-9_-].
 [[nodiscard]] bool is_cluster_name(std::string_view name);
 
+/// Whether the key is of the form clusters/<name>/<digits>/..., so that it is some cluster's.
+[[nodiscard]] bool is_in_a_cluster(std::string_view key);
+
 [[nodiscard]] std::string key_slot_key(const crypto::SlotId& id, std::uint32_t generation);
 
 struct KeySlotName {
