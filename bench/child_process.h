@@ -7,17 +7,21 @@
 
 namespace walden::bench {
 
-struct ChildResult {
-    int exit_code = 0;                 ///< 128 + signal if it was killed
-    std::uint64_t peak_rss_bytes = 0;
-};
+/// Starts argv[0] (looked up in PATH) in `directory` with stdout discarded and waits for it. Throws
+/// Error(io) if it cannot be started or does not end with 0.
+void require_child(const std::vector<std::string>& argv, const std::string& directory);
 
-/// Starts argv[0] (looked up in PATH) in `directory` with stdout discarded. Throws Error(io) if it
-/// cannot be started.
-[[nodiscard]] ChildResult run_child(const std::vector<std::string>& argv,
-                                    const std::string& directory);
+/// The peak memory of the same child, bytes. The kernel counts what the parent had resident when it
+/// forked as the child's, so the child is started by a small one in between: this program itself,
+/// which must call run_as_launcher() first in main.
+[[nodiscard]] std::uint64_t peak_memory_of_child(const std::vector<std::string>& argv,
+                                                 const std::string& directory);
 
-/// As run_child; throws Error(io) unless it ends with 0.
-ChildResult require_child(const std::vector<std::string>& argv, const std::string& directory);
+/// How many system calls the child makes, of all its threads, by strace; 0 where there is none.
+[[nodiscard]] std::uint64_t system_calls_of_child(const std::vector<std::string>& argv,
+                                                  const std::string& directory);
+
+/// Does the launcher's work and returns true if this process was started as one.
+[[nodiscard]] bool run_as_launcher(int argc, char** argv);
 
 }  // namespace walden::bench

@@ -154,44 +154,48 @@ public:
         return all;
     }
 
+    /// What does not fit the table: bytes, memory and system calls.
     void print_totals() const {
-        std::puts(format("stored bytes {} of {} ({:.3f} : 1), peak memory push {:.1f} MiB, fetch "
-                         "{:.1f} MiB",
-                         cluster_.archived_bytes(), size_,
-                         static_cast<double>(size_) /
-                             static_cast<double>(cluster_.archived_bytes()),
-                         static_cast<double>(push_rss_) / 1048576,
-                         static_cast<double>(fetch_rss_) / 1048576)
+        const std::uint64_t stored = cluster_.archived_bytes();
+        std::puts(format("stored: {} of {} bytes, {:.3f} : 1", stored, size_,
+                         static_cast<double>(size_) / static_cast<double>(stored))
                       .c_str());
+        const auto print = [&](const char* what, const std::vector<std::string>& argv,
+                               const std::function<void()>& prepare) {
+            prepare();
+            const std::uint64_t memory = peak_memory_of_child(argv, cluster_.pgdata());
+            prepare();
+            std::puts(format("{}: peak memory {:.1f} MiB, {} system calls", what,
+                             static_cast<double>(memory) / 1048576,
+                             system_calls_of_child(argv, cluster_.pgdata()))
+                          .c_str());
+        };
+        print("walden-push, fresh segment", push_argv(), [&] { cluster_.empty_archive(); });
+        print("walden-push, archived before", push_argv(), [] {});
+        print("walden-fetch, cold", fetch_argv(), [&] { std::remove(target_.c_str()); });
     }
 
 private:
-    void start(const std::string& program) const {
-        keep(require_child({program, "--version"}, "/").exit_code);
+    void start(const std::string& program) const { require_child({program, "--version"}, "/"); }
+
+    [[nodiscard]] std::vector<std::string> push_argv() const {
+        return {programs_ + "/walden-push", "--config", cluster_.config(), cluster_.segment_path()};
     }
 
-    void push() {
-        const auto result = require_child({programs_ + "/walden-push", "--config",
-                                           cluster_.config(), cluster_.segment_path()},
-                                          cluster_.pgdata());
-        push_rss_ = std::max(push_rss_, result.peak_rss_bytes);
+    [[nodiscard]] std::vector<std::string> fetch_argv() const {
+        return {programs_ + "/walden-fetch", "--config", cluster_.config(), segment_name_,
+                "pg_wal/RECOVERYXLOG"};
     }
 
-    void fetch() {
-        const auto result =
-            require_child({programs_ + "/walden-fetch", "--config", cluster_.config(),
-                           segment_name_, "pg_wal/RECOVERYXLOG"},
-                          cluster_.pgdata());
-        fetch_rss_ = std::max(fetch_rss_, result.peak_rss_bytes);
-    }
+    void push() const { require_child(push_argv(), cluster_.pgdata()); }
+
+    void fetch() const { require_child(fetch_argv(), cluster_.pgdata()); }
 
     std::string programs_;
     ScratchCluster cluster_;
     std::uint64_t size_;
     std::string segment_name_;
     std::string target_;
-    std::uint64_t push_rss_ = 0;
-    std::uint64_t fetch_rss_ = 0;
 };
 
 }  // namespace

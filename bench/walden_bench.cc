@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "bench/child_process.h"
 #include "bench/stages.h"
 
 namespace {
@@ -45,6 +46,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
+        if (walden::bench::run_as_launcher(argc, argv)) return 0;
         return run(argc, argv);
     } catch (const walden::Error& error) {
         std::fprintf(stderr, "walden-bench: error: %s\n", error.what());
