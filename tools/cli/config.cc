@@ -18,6 +18,10 @@ namespace {
 
 constexpr std::size_t config_size_max = 256 << 10;
 
+/// Nothing in a configuration is longer, and a dotted key of 100 000 levels would overflow the
+/// stack of the TOML parser, which limits only nested values.
+constexpr std::size_t line_size_max = 4096;
+
 /// A value that is not what its setting wants; the caller adds file, line and name.
 struct BadValue {
     std::string wanted;
@@ -197,7 +201,7 @@ public:
     void read_table(const toml::table& table, const std::string& prefix) {
         for (const auto& [key, node] : table) {
             const std::string name = prefix + std::string(key.str());
-            if (prefix.empty() && node.is_table()) {
+            if (prefix.empty() && node.is_table() && is_section(name)) {
                 read_table(*node.as_table(), name + ".");
                 continue;
             }
@@ -206,6 +210,18 @@ public:
     }
 
 private:
+    static bool is_section(const std::string& name) {
+        return std::any_of(settings().begin(), settings().end(), [&](const Setting& setting) {
+            return setting.help.name.starts_with(name + ".");
+        });
+    }
+
+    /// "" or [], the default of what need not be given.
+    static bool is_empty(const toml::node& node) {
+        const auto text = node.value_exact<std::string>();
+        return (text && text->empty()) || (node.is_array() && node.as_array()->empty());
+    }
+
     void read_setting(const std::string& name, const toml::node& node, std::size_t line) {
         const auto& all = settings();
         const auto setting = std::find_if(all.begin(), all.end(), [&](const Setting& candidate) {
@@ -215,6 +231,7 @@ private:
             throw Error(ErrorKind::usage, format("{}:{}: unknown setting \"{}\"", config_.path,
                                                  line, name))
                 .with_hint("\"walden --help\" lists the settings.");
+        if (setting->help.default_value.size() == 2 && is_empty(node)) return;  // as if left out
         try {
             setting->read(config_, node);
         } catch (const BadValue& bad) {
@@ -240,6 +257,19 @@ void require_complete(const Config& config) {
                 "Set key_file, key_env, key_command or passphrase_file, or \"enabled = false\".");
 }
 
+void require_plain_lines(std::string_view text, const std::string& path) {
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        if (line.find('\0') != std::string_view::npos)
+            throw Error(ErrorKind::usage,
+                        format("{}:{}: configuration contains a zero byte", path, number));
+        if (line.size() > line_size_max)
+            throw Error(ErrorKind::usage, format("{}:{}: line is longer than {} bytes", path,
+                                                 number, line_size_max));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+    }
+}
+
 }  // namespace
 
 const std::vector<SettingHelp>& setting_help() {
@@ -256,13 +286,7 @@ Config parse_config(std::string_view text, const std::string& path) {
     config.path = path;
     config.state_dir = "/var/lib/walden/state";
     config.encoding.worker_count = 2;
-    if (text.find('\0') != std::string_view::npos)
-        throw Error(ErrorKind::usage,
-                    format("{}:{}: configuration contains a zero byte", path,
-                           1 + std::count(text.begin(),
-                                          text.begin() + static_cast<std::ptrdiff_t>(
-                                                             text.find('\0')),
-                                          '\n')));
+    require_plain_lines(text, path);
     try {
         Reader(config).read_table(toml::parse(text), "");
     } catch (const toml::parse_error& error) {
