@@ -75,9 +75,12 @@ void add_key_commands(CLI::App& app, Choice& choice) {
         add_command(*keys, choice, "remove", "Remove a key slot; consider \"rotate\" afterwards",
                     [&] { return commands::remove_key(choice.common, choice.key); });
     remove->add_option("SLOT", choice.key.slot, "Slot id, or its unique beginning")->required();
-    add_command(*keys, choice, "rotate",
-                "Seal everything archived from now on to a new key, opened by the remaining slots",
-                [&] { return commands::rotate_keys(choice.common, choice.key); });
+    CLI::App* rotate = add_command(
+        *keys, choice, "rotate",
+        "Seal everything archived from now on to a new key, opened by the remaining slots",
+        [&] { return commands::rotate_keys(choice.common, choice.key); });
+    rotate->add_flag("--complete", choice.key.completes,
+                     "Finish a rotation that was interrupted; you vouch for every slot");
     CLI::App* test =
         add_command(*keys, choice, "test", "Prove that a key, or a copy of it, opens the repository",
                     [&] { return commands::test_key(choice.common, choice.key); });

@@ -116,22 +116,45 @@ void put_next_generation(ObjectStorage& storage, const crypto::SlotHeader& slot,
                     format("key slot \"{}\" exists already: another rotation is running", key));
 }
 
-/// Hands `chain.back()` to a slot that has an earlier bundle of the chain, or none of it.
-void move_to_newest(ObjectStorage& storage, const SlotState& slot,
-                    const std::vector<crypto::KeyBundle>& chain) {
-    const auto holds = [&](const crypto::KeyBundle& bundle) {
+/// The slots that do not have the newest bundle of `chain`, all of which have the one before. What
+/// an older admin key endorses proves nothing: it was left to those whom a rotation shut out.
+std::vector<SlotState> slots_behind(const std::vector<SlotState>& slots,
+                                    const std::vector<crypto::KeyBundle>& chain) {
+    const auto holds = [](const SlotState& slot, const crypto::KeyBundle& bundle) {
         return crypto::is_slot_endorsed(slot.newest, bundle.admin_public_key());
     };
-    const auto held = std::find_if(chain.begin(), chain.end(), holds);
-    if (held == chain.end())
-        throw Error(ErrorKind::denied,
-                    format("slot {} (\"{}\") was not made by a holder of this key",
-                           to_hex(slot.header.id), slot.header.label))
-            .with_hint("Somebody who writes to the store planted it, or another key began a rotation "
-                       "of its own. Remove the slot if nobody vouches for it.");
-    if (held == chain.end() - 1) return;
-    put_next_generation(storage, slot.header,
-                        crypto::make_next_generation(slot.newest, *held, chain.back()));
+    std::vector<SlotState> behind;
+    for (const SlotState& slot : slots) {
+        if (holds(slot, chain.back())) continue;
+        if (chain.size() < 2 || !holds(slot, chain[chain.size() - 2]))
+            throw Error(ErrorKind::denied,
+                        format("slot {} (\"{}\") was not made by a holder of this key",
+                               to_hex(slot.header.id), slot.header.label))
+                .with_hint("Somebody who writes to the store planted it, or another key began a "
+                           "rotation of its own. Remove the slot if nobody vouches for it.");
+        behind.push_back(slot);
+    }
+    return behind;
+}
+
+[[noreturn]] void refuse_left_behind(const std::vector<SlotState>& behind) {
+    std::string names;
+    for (const SlotState& slot : behind)
+        names += format("{}{} (\"{}\")", names.empty() ? "" : ", ", to_hex(slot.header.id),
+                        slot.header.label);
+    throw Error(ErrorKind::conflict, format("key slots are behind the newest epoch: {}", names))
+        .with_detail("Either a rotation was interrupted, or somebody whose key was removed before "
+                     "it has added a slot of his own.")
+        .with_hint("If you know each of them, run \"walden keys rotate --complete\". Remove the "
+                   "others first.");
+}
+
+/// Hands the newest bundle of `chain` to a slot that has the one before.
+void move_to_newest(ObjectStorage& storage, const SlotState& slot,
+                    const std::vector<crypto::KeyBundle>& chain) {
+    put_next_generation(
+        storage, slot.header,
+        crypto::make_next_generation(slot.newest, chain[chain.size() - 2], chain.back()));
 }
 
 }  // namespace
@@ -253,33 +276,31 @@ crypto::SlotHeader add_slot(ObjectStorage& storage, const crypto::UnlockSecret& 
     return header;
 }
 
-Rotation rotate_keys(const Repository& repository) {
+Rotation rotate_keys(const Repository& repository, LeftBehind left_behind) {
     if (!repository.bundle())
         throw Error(ErrorKind::usage, "repository is not encrypted: there are no keys to rotate");
     ObjectStorage& storage = repository.storage();
     std::vector<crypto::KeyBundle> chain = repository.bundles();
-    const std::vector<SlotState> slots = list_slots(storage);
-    const auto is_behind = [&](const SlotState& slot) {
-        return !crypto::is_slot_endorsed(slot.newest, chain.back().admin_public_key());
-    };
-    const bool has_own_slot = std::any_of(slots.begin(), slots.end(), [&](const SlotState& slot) {
+    std::vector<SlotState> slots = list_slots(storage);
+    const auto own = std::find_if(slots.begin(), slots.end(), [&](const SlotState& slot) {
         return slot.header.id == repository.opened_slot()->id;
     });
-    if (!has_own_slot)
+    if (own == slots.end())
         throw Error(ErrorKind::conflict, "the key slot that opened the repository was removed")
             .with_hint("What would be sealed to new keys could be read by nobody.");
+
+    std::vector<SlotState> behind = slots_behind(slots, chain);
     Rotation rotation;
-    rotation.was_resumed = std::any_of(slots.begin(), slots.end(), is_behind);
+    rotation.was_resumed = !behind.empty();
+    if (rotation.was_resumed && left_behind == LeftBehind::refuse) refuse_left_behind(behind);
     if (!rotation.was_resumed) {
         chain.push_back(chain.back().rotate());
-        for (const SlotState& slot : slots)
-            if (slot.header.id == repository.opened_slot()->id)
-                move_to_newest(storage, slot, chain);
+        // The holder who is here first: his slot is what makes the new epoch readable.
+        std::rotate(slots.begin(), own, own + 1);
+        behind = std::move(slots);
     }
+    for (const SlotState& slot : behind) move_to_newest(storage, slot, chain);
     rotation.epoch = chain.back().current_epoch().number;
-    for (const SlotState& slot : slots)
-        if (rotation.was_resumed || slot.header.id != repository.opened_slot()->id)
-            move_to_newest(storage, slot, chain);
     return rotation;
 }
 

@@ -98,12 +98,21 @@ struct Rotation {
     bool was_resumed = false;  ///< an earlier rotation had been interrupted, and is complete now
 };
 
+/// What to do with slots that an earlier rotation did not reach. They look the same as one that a
+/// former holder, whose slot was removed before that rotation, added with the key he has kept. Only
+/// a person can tell.
+enum class LeftBehind : std::uint8_t {
+    refuse,
+    complete,  ///< somebody vouches for every slot in the list: give them the newest epoch
+};
+
 /// Makes a new epoch and gives it to every slot that is still there, first to the one that opened
 /// `repository`: so whatever is sealed to an epoch can be opened by somebody, wherever a rotation
-/// stops. If some slots were left behind by an earlier one, it is completed instead. Slots removed
-/// before lose access to everything sealed from now on. Throws Error(usage) without a read bundle,
-/// Error(denied) naming a slot that no holder of this key made, Error(conflict) if another rotation
-/// is running or the slot that opened `repository` is gone.
-Rotation rotate_keys(const Repository& repository);
+/// stops. With LeftBehind::complete, finishes an earlier one that was interrupted instead, if there
+/// was one. Slots removed before lose access to everything sealed from now on. Throws Error(usage)
+/// without a read bundle, Error(denied) naming a slot that no holder of this key made, or not of the
+/// epoch before, Error(conflict) if slots were left behind, another rotation is running, or the slot
+/// that opened `repository` is gone.
+Rotation rotate_keys(const Repository& repository, LeftBehind left_behind = LeftBehind::refuse);
 
 }  // namespace walden::vault

@@ -43,6 +43,7 @@ struct KeyOptions {
     bool is_passphrase = false;          ///< the key to add or to test is a passphrase
     std::string label;                   ///< of the key to add
     std::string slot;                    ///< to remove: slot id, or its unique beginning
+    bool completes = false;              ///< a rotation that was interrupted
     bool unlocks_by_passphrase = false;  ///< open the repository by passphrase, not as configured
 };
 

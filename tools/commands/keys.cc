@@ -192,7 +192,9 @@ int remove_key(const Common& common, const KeyOptions& options) {
 int rotate_keys(const Common& common, const KeyOptions& options) {
     const cli::Session session = open_session(common, options);
     require_read_bundle(session);
-    const vault::Rotation rotation = vault::rotate_keys(session.repository());
+    const vault::Rotation rotation = vault::rotate_keys(
+        session.repository(),
+        options.completes ? vault::LeftBehind::complete : vault::LeftBehind::refuse);
     if (common.output == Output::json) {
         cli::print_json({{"epoch", rotation.epoch}, {"resumed", rotation.was_resumed}});
         return 0;
