@@ -27,6 +27,7 @@ std::string key_slot_key(const crypto::SlotId& id, std::uint32_t generation) {
 
 std::optional<KeySlotName> parse_key_slot_key(std::string_view key) {
     constexpr std::size_t id_digits = 32;
+    const std::string_view whole = key;
     if (!key.starts_with(key_slot_prefix)) return std::nullopt;
     key.remove_prefix(key_slot_prefix.size());
     if (key.size() < id_digits + 2 || key[id_digits] != '.') return std::nullopt;
@@ -37,6 +38,8 @@ std::optional<KeySlotName> parse_key_slot_key(std::string_view key) {
         std::from_chars(digits.data(), digits.data() + digits.size(), name.generation);
     if (error != std::errc() || end != digits.data() + digits.size() || name.generation == 0)
         return std::nullopt;
+    // Another spelling of the same numbers is another object.
+    if (key_slot_key(name.id, name.generation) != whole) return std::nullopt;
     return name;
 }
 
