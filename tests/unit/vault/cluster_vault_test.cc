@@ -1,0 +1,236 @@
+#include "vault/cluster_vault.h"
+
+#include "base/random.h"
+#include "storage/memory/memory_storage.h"
+#include "storage/wrappers/counting_storage.h"
+#include "support/archive_fixture.h"
+#include "support/errors.h"
+
+#include <catch2/catch.hpp>
+
+using namespace walden;
+using namespace walden::test;
+using namespace walden::vault;
+using codec::CodecId;
+using crypto::Suite;
+using storage::MemoryStorage;
+
+namespace {
+
+constexpr std::string_view file_name = "000000010000000000000007";
+
+Bytes random_bytes(std::size_t size) {
+    Bytes bytes(size);
+    fill_random(bytes);
+    return bytes;
+}
+
+Entry put(const ClusterVault& vault, ByteView plain, CodecId method = CodecId::zstd) {
+    Entry entry;
+    entry.file_name = file_name;
+    entry.system_identifier = test_system;
+    entry.content_id = vault.content_id(plain);
+    vault.put_contents(plain, {.method = method}, entry);
+    return entry;
+}
+
+Bytes read(const ClusterVault& vault, const Entry& entry) {
+    Bytes plain;
+    vault.read_contents(entry, plain);
+    return plain;
+}
+
+}  // namespace
+
+TEST_CASE("small contents stay in the entry, larger ones get an object", "[vault][cluster]") {
+    const Suite suite = GENERATE(Suite::none, Suite::aes_256_gcm);
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage, suite);
+    for (const std::size_t size : {0U, 1U, 60000U, 65000U, 65536U, 65537U, 300000U}) {
+        INFO(size);
+        storage.remove(keys_of(storage));
+        const Bytes plain = random_bytes(size);
+        const Entry entry = put(vault, plain);
+        REQUIRE(entry.pieces.size() == 1);
+        CHECK(entry.plain_size == size);
+        CHECK(entry.pieces[0].content_id == entry.content_id);
+        const bool is_inlined = entry.pieces[0].stored_size <= inline_size_max;
+        CHECK(is_inlined == (size <= 65000));
+        CHECK(entry.inlined.empty() != is_inlined);
+        CHECK(keys_of(storage).empty() == is_inlined);
+        if (!is_inlined) {
+            const std::string key = vault.layout().content_key(file_name, entry.content_id);
+            CHECK(get(storage, key).size() == entry.pieces[0].stored_size);
+        }
+        CHECK(vault.has_contents(entry));
+        CHECK(equal(read(vault, entry), plain));
+        CHECK(decode_entry(encode_entry(entry)) == entry);
+    }
+}
+
+TEST_CASE("a file larger than 32 MiB is cut into pieces", "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    Bytes plain(2 * piece_size_max + 1000);
+    std::fill(plain.begin(), plain.end(), std::byte{0});
+    for (std::size_t i = 0; i < plain.size(); i += 4096) plain[i] = static_cast<std::byte>(i >> 20);
+    fill_random(MutableByteView(plain).last(1000));
+    const Entry entry = put(vault, plain, CodecId::lz4);
+    REQUIRE(entry.pieces.size() == 3);
+    CHECK(entry.inlined.empty());
+    CHECK(entry.pieces[0].plain_size == piece_size_max);
+    CHECK(entry.pieces[2].plain_size == 1000);
+    CHECK(keys_of(storage).size() == 3);
+    CHECK(equal(read(vault, decode_entry(encode_entry(entry))), plain));
+
+    Entry exchanged = entry;
+    std::swap(exchanged.pieces[0], exchanged.pieces[1]);
+    CHECK(mentions(message_of([&] { read(vault, exchanged); }), "content id of"));
+    storage.remove(std::vector<std::string>{
+        vault.layout().content_key(file_name, entry.pieces[1].content_id)});
+    CHECK_FALSE(vault.has_contents(entry));
+    CHECK(kind_of([&] { read(vault, entry); }) == ErrorKind::corrupt);
+}
+
+TEST_CASE("content that is there already is used, whatever codec it came through",
+          "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    Bytes plain(1 << 20);
+    fill_random(MutableByteView(plain).first(200000));
+    const Entry first = put(vault, plain, CodecId::zstd);
+    const std::string key = vault.layout().content_key(file_name, first.content_id);
+    const Bytes object = get(storage, key);
+    const Entry second = put(vault, plain, CodecId::none);
+    CHECK(equal(get(storage, key), object));
+    CHECK(second.pieces[0].stored_size == object.size());
+    CHECK(equal(read(vault, second), plain));
+}
+
+TEST_CASE("content that is there and is damaged or another object stops the push",
+          "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    const Bytes plain = random_bytes(100000);
+    const Entry entry = put(vault, plain);
+    const std::string key = vault.layout().content_key(file_name, entry.content_id);
+    const Entry other = put(vault, random_bytes(100000));
+    const Bytes other_object =
+        get(storage, vault.layout().content_key(file_name, other.content_id));
+    for (const Bytes& spoiled : {with_bit_flipped(get(storage, key), 99999), other_object}) {
+        storage.overwrite(key, spoiled);
+        CHECK(kind_of([&] { put(vault, plain); }) == ErrorKind::corrupt);
+        CHECK(kind_of([&] { static_cast<void>(vault.has_contents(entry)); }) == ErrorKind::corrupt);
+        CHECK(kind_of([&] { read(vault, entry); }) == ErrorKind::corrupt);
+    }
+}
+
+TEST_CASE("an entry is published once, and compared after that (invariants 4 and 5)",
+          "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    const std::string key = vault.layout().segment_key(file_name);
+    CHECK_FALSE(vault.find_entry(key).has_value());
+    const Entry entry = put(vault, as_bytes("content"));
+    CHECK(kind_of([&] { vault.make_durable(key, entry); }) == ErrorKind::unavailable);
+    storage.remove(keys_of(storage));
+    CHECK(vault.publish(key, entry) == ClusterVault::PublishOutcome::created);
+    const Bytes object = get(storage, key);
+    CHECK(vault.publish(key, entry) == ClusterVault::PublishOutcome::identical);
+    Entry by_another = entry;
+    by_another.writer.host = "db2";
+    CHECK(vault.publish(key, by_another) == ClusterVault::PublishOutcome::identical);
+    CHECK(vault.publish(key, put(vault, as_bytes("other"))) ==
+          ClusterVault::PublishOutcome::different);
+    vault.make_durable(key, entry);
+    CHECK(equal(get(storage, key), object));
+    const auto stored = vault.find_entry(key);
+    REQUIRE(stored.has_value());
+    CHECK(stored->entry == entry);
+    CHECK(stored->size == object.size());
+}
+
+TEST_CASE("an entry under another name, or of another kind, is not taken (invariant 14)",
+          "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    const std::string key = vault.layout().segment_key(file_name);
+    vault.publish(key, put(vault, as_bytes("content")));
+    const std::string other = vault.layout().segment_key("000000010000000000000008");
+    storage.overwrite(other, get(storage, key));
+    CHECK(mentions(message_of([&] { static_cast<void>(vault.find_entry(other)); }), other));
+    CHECK(vault.put_identity({}));
+    storage.overwrite(other, get(storage, vault.layout().identity_key()));
+    CHECK(kind_of([&] { static_cast<void>(vault.find_entry(other)); }) == ErrorKind::corrupt);
+}
+
+TEST_CASE("content that is not the one that the entry names is refused (invariant 14)",
+          "[vault][cluster]") {
+    const Suite suite = GENERATE(Suite::none, Suite::aes_256_gcm);
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage, suite);
+    const Bytes plain = random_bytes(100000);
+    const Entry entry = put(vault, plain);
+    const std::string key = vault.layout().content_key(file_name, entry.content_id);
+    const auto refused = [&](const Payload& payload) {
+        storage.overwrite(
+            key, seal_object(vault.keys(), {.kind = ObjectKind::content, .key = key}, payload));
+        return kind_of([&] { read(vault, entry); }) == ErrorKind::corrupt;
+    };
+    // Whole and in its place, made by somebody who has the public key, but not these bytes.
+    const Bytes zeros(plain.size(), std::byte{0});
+    CHECK(refused({CodecId::none, zeros.size(), entry.content_id, zeros}));
+    CHECK(refused({CodecId::none, zeros.size(), vault.content_id(zeros), zeros}));
+    CHECK(refused({CodecId::none, plain.size() - 1, entry.content_id,
+                   ByteView(plain).first(plain.size() - 1)}));
+    CHECK(refused(
+        {CodecId::none, plain.size(), entry.content_id, ByteView(plain).first(plain.size() - 1)}));
+    // With fitting ids and sizes, what the codec makes of the bytes decides; random ones may also
+    // look like a layout from the future.
+    storage.overwrite(key, seal_object(vault.keys(), {.kind = ObjectKind::content, .key = key},
+                                       {CodecId::zstd, plain.size(), entry.content_id, plain}));
+    CHECK(kind_of([&] { read(vault, entry); }).has_value());
+    CHECK_FALSE(refused({CodecId::none, plain.size(), entry.content_id, plain}));
+}
+
+TEST_CASE("the newest claim counts, and a generation is made once", "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    CHECK_FALSE(vault.find_claim("00000001").has_value());
+    Claim claim{.timeline = 1, .generation = 1, .instance = {}, .host = "db1", .pgdata = "/a"};
+    CHECK(vault.put_claim("00000001", claim));
+    Claim other = claim;
+    other.host = "db2";
+    CHECK_FALSE(vault.put_claim("00000001", other));
+    CHECK(vault.find_claim("00000001") == claim);
+    for (std::uint32_t generation = 2; generation <= 12; ++generation) {
+        other.generation = generation;
+        CHECK(vault.put_claim("00000001", other));
+    }
+    CHECK(vault.find_claim("00000001")->generation == 12);
+    CHECK_FALSE(vault.find_claim("00000002").has_value());
+    // A later one without those before it does not count: nothing vouches for what it follows.
+    other.timeline = 2;
+    other.generation = 2;
+    CHECK(vault.put_claim("00000002", other));
+    CHECK_FALSE(vault.find_claim("00000002").has_value());
+}
+
+TEST_CASE("a cluster's identity is registered once", "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    CHECK_FALSE(vault.find_identity().has_value());
+    put_test_identity(vault);
+    CHECK_FALSE(vault.put_identity({}));
+    CHECK(vault.find_identity()->system_identifier == test_system);
+}
+
+TEST_CASE("an inlined content asks the store for nothing", "[vault][cluster]") {
+    MemoryStorage memory;
+    storage::CountingStorage counting(memory);
+    const ClusterVault vault = make_vault(counting);
+    const Entry entry = put(vault, as_bytes("small"));
+    CHECK(as_text(read(vault, entry)) == "small");
+    CHECK(vault.has_contents(entry));
+    CHECK(counting.counts() == storage::StorageCounts{});
+}
