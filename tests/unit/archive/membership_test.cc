@@ -1,0 +1,174 @@
+#include "archive/membership.h"
+
+#include "base/file.h"
+#include "storage/memory/memory_storage.h"
+#include "support/archive_fixture.h"
+#include "support/errors.h"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+
+using namespace walden;
+using namespace walden::test;
+using archive::ArchiveOutcome;
+using storage::MemoryStorage;
+
+namespace {
+
+struct Archive {
+    MemoryStorage storage;
+    vault::ClusterVault vault = make_vault(storage);
+    Host host;
+    std::vector<WalFile> line = make_line({.count = 5, .record_count = 5});
+
+    Archive() { put_test_identity(vault); }
+
+    std::optional<ErrorKind> failure_of(const Host& pusher, const WalFile& file) {
+        return kind_of([&] { pusher.push(vault, file); });
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the first push on a timeline claims it", "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    const auto claim = a.vault.find_claim("00000001");
+    REQUIRE(claim.has_value());
+    CHECK(claim->generation == 1);
+    CHECK(claim->instance == a.host.state().instance());
+    CHECK(claim->host == "db1");
+    CHECK(claim->pgdata == "/srv/db1");
+    CHECK(claim->reason == vault::ClaimReason::first_use);
+    CHECK(a.host.state().membership(1) == 1);
+}
+
+TEST_CASE("a second instance is refused, both are named (invariant 10, faults 21 and 22)",
+          "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    const Host clone("db2");
+    const auto error = error_of([&] { clone.push(a.vault, a.line[1]); });
+    REQUIRE(error.has_value());
+    CHECK(error->kind() == ErrorKind::conflict);
+    CHECK(mentions(error->detail(), "db1"));
+    CHECK(mentions(error->detail(), "/srv/db2"));
+    CHECK(mentions(error->detail(), to_hex(a.host.state().instance())));
+    CHECK(mentions(error->hint(), "clone"));
+    CHECK_FALSE(fetch(a.vault, a.line[1].name).has_value());
+    CHECK(clone.state().membership(1) == 0);
+}
+
+TEST_CASE("two restores that take the same timeline: the second is refused (fault 21)",
+          "[archive][membership]") {
+    Archive a;
+    const Fork fork = make_fork();
+    a.host.push(a.vault, fork.history);
+    const Host second("db2");
+    // Byte-identical history files prove nothing.
+    CHECK(a.failure_of(second, fork.history) == ErrorKind::conflict);
+    CHECK(a.failure_of(second, fork.child[0]) == ErrorKind::conflict);
+    CHECK_FALSE(a.failure_of(a.host, fork.child[0]).has_value());
+}
+
+TEST_CASE("an instance that holds the same WAL joins", "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    a.host.push(a.vault, a.line[1]);
+    // A standby with archive_mode = always.
+    const Host standby("db2");
+    standby.put_files({a.line[0], a.line[1], a.line[2]});
+    CHECK(standby.push(a.vault, a.line[2].name).outcome == ArchiveOutcome::stored);
+    CHECK(standby.state().membership(1) == 1);
+    CHECK(standby.push(a.vault, a.line[3]).outcome == ArchiveOutcome::stored);
+    CHECK(a.host.push(a.vault, a.line[4]).outcome == ArchiveOutcome::stored);
+    CHECK(a.vault.find_claim("00000001")->generation == 1);
+}
+
+TEST_CASE("the newest segment that both have decides, not an older one they share (fault 22)",
+          "[archive][membership]") {
+    Archive a;
+    for (std::size_t i = 0; i < 3; ++i) a.host.push(a.vault, a.line[i]);
+    const Host fork("db2");
+    WalFile other = make_line({.count = 5, .seed = 4, .record_count = 5})[2];
+    fork.put_files({a.line[0], a.line[1], other, a.line[3]});
+    CHECK(a.failure_of(fork, a.line[3]) == ErrorKind::conflict);
+}
+
+TEST_CASE("lost local state is found again through identical WAL (invariant 39, fault 27)",
+          "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    a.host.push(a.vault, a.line[1]);
+    const auto instance = a.host.state().instance();
+    a.host.lose_state();
+    CHECK(a.host.push(a.vault, a.line[2]).outcome == ArchiveOutcome::stored);
+    CHECK(a.host.state().instance() != instance);
+    CHECK(a.host.state().membership(1) == 1);
+    CHECK(a.vault.find_claim("00000001")->instance == instance);
+}
+
+TEST_CASE("lost state without a common segment needs an operator", "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    a.host.push(a.vault, a.line[1]);
+    a.host.lose_state();
+    std::filesystem::remove(a.host.path(a.line[0].name));
+    std::filesystem::remove(a.host.path(a.line[1].name));
+    CHECK(a.failure_of(a.host, a.line[2]) == ErrorKind::conflict);
+    const vault::Claim claim = a.host.adopt(a.vault, 1);
+    CHECK(claim.generation == 2);
+    CHECK(claim.reason == vault::ClaimReason::adopted);
+    CHECK(a.vault.find_claim("00000001") == claim);
+    CHECK(a.host.push(a.vault, a.line[2]).outcome == ArchiveOutcome::stored);
+    CHECK(problems_of(verify(a.vault)).empty());
+}
+
+TEST_CASE("state lost after a claim and before any WAL is no obstacle", "[archive][membership]") {
+    Archive a;
+    const Fork fork = make_fork();
+    a.host.push(a.vault, fork.history);
+    a.host.lose_state();
+    CHECK(a.host.push(a.vault, fork.history).outcome == ArchiveOutcome::already_stored);
+    a.host.lose_state();
+    CHECK(a.host.push(a.vault, fork.child[0]).outcome == ArchiveOutcome::stored);
+}
+
+TEST_CASE("an instance that was put out by an adoption is refused (invariant 10)",
+          "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    const Host heir("db2");
+    heir.put_file(a.line[0]);
+    CHECK(heir.adopt(a.vault, 1).generation == 2);
+    CHECK(heir.push(a.vault, a.line[1]).outcome == ArchiveOutcome::stored);
+    a.host.put_file(a.line[1]);
+    // Though it holds the same WAL.
+    CHECK(a.failure_of(a.host, a.line[2]) == ErrorKind::conflict);
+    // What is archived already adds nothing to the line, whoever asks.
+    CHECK(a.host.push(a.vault, a.line[1].name).outcome == ArchiveOutcome::already_stored);
+    CHECK(a.host.adopt(a.vault, 1).generation == 3);
+    CHECK(a.host.push(a.vault, a.line[2]).outcome == ArchiveOutcome::stored);
+    CHECK(a.failure_of(heir, a.line[3]) == ErrorKind::conflict);
+}
+
+TEST_CASE("a timeline that nobody claimed can be adopted, too", "[archive][membership]") {
+    Archive a;
+    CHECK(a.host.adopt(a.vault, 7).generation == 1);
+    CHECK(a.vault.find_claim("00000007")->timeline == 7);
+}
+
+TEST_CASE("a damaged claim stops a push, and is not taken for none", "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    a.storage.overwrite(a.vault.layout().claim_key("00000001", 1), as_bytes("rubbish"));
+    CHECK(a.failure_of(a.host, a.line[1]) == ErrorKind::corrupt);
+}
+
+TEST_CASE("the host describes itself in one short line", "[archive][membership]") {
+    const std::string host = archive::describe_host();
+    CHECK_FALSE(host.empty());
+    CHECK(host.size() < 300);
+    CHECK_FALSE(mentions(host, "\n"));
+}
