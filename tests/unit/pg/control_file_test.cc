@@ -1,0 +1,75 @@
+#include "pg/control_file.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "support/errors.h"
+#include "support/scratch_directory.h"
+
+#include <catch2/catch.hpp>
+
+using namespace walden;
+using namespace walden::test;
+using namespace walden::pg;
+
+namespace {
+
+constexpr std::size_t file_size = 8192;
+
+/// A control file with its CRC at `crc_at`, as PostgreSQL of some version would write it.
+Bytes make_control(std::size_t crc_at = 288, std::uint32_t state = 6) {
+    Bytes bytes(file_size, std::byte{0});
+    for (std::size_t i = 0; i < crc_at; ++i) bytes[i] = static_cast<std::byte>(i * 7);
+    store_le(bytes.data(), std::uint64_t{7301234567890123456});
+    store_le(&bytes[8], std::uint32_t{1300});
+    store_le(&bytes[12], std::uint32_t{202209061});
+    store_le(&bytes[16], state);
+    store_le(&bytes[crc_at], crc32c(ByteView(bytes).first(crc_at)));
+    return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a control file tells the cluster, its versions and its state", "[pg][control]") {
+    for (const std::size_t crc_at : {240U, 288U, 296U, 320U}) {
+        const auto control = parse_control_file(make_control(crc_at));
+        REQUIRE(control.has_value());
+        CHECK(control->system_identifier == 7301234567890123456);
+        CHECK(control->control_version == 1300);
+        CHECK(control->catalog_version == 202209061);
+        CHECK(control->state == ClusterState::in_production);
+    }
+    for (std::uint32_t state = 0; state < 10; ++state)
+        CHECK(parse_control_file(make_control(288, state)).has_value() == (state <= 6));
+}
+
+TEST_CASE("every flipped bit and every cut of the struct is found (torn reads happen)",
+          "[pg][control]") {
+    const Bytes bytes = make_control();
+    for (std::size_t bit = 0; bit < (288 + 4) * 8; ++bit)
+        if (parse_control_file(with_bit_flipped(bytes, bit))) FAIL_CHECK("bit " << bit);
+    for (std::size_t size = 0; size < 288 + 4; ++size)
+        if (parse_control_file(ByteView(bytes).first(size))) FAIL_CHECK("cut to " << size);
+    CHECK_FALSE(parse_control_file(Bytes(file_size, std::byte{0})).has_value());
+    CHECK_FALSE(parse_control_file(Bytes(file_size, std::byte{0xFF})).has_value());
+    // Half of the new file, half of the old.
+    Bytes torn = make_control();
+    store_le(&torn[16], std::uint32_t{5});
+    CHECK_FALSE(parse_control_file(torn).has_value());
+}
+
+TEST_CASE("a control file that stays damaged is an error, a missing one is none", "[pg][control]") {
+    const testing::ScratchDirectory scratch;
+    CHECK_FALSE(read_control_file(scratch.path()).has_value());
+    make_directories(scratch.path() + "/global");
+    CHECK_FALSE(read_control_file(scratch.path()).has_value());
+    const std::string path = scratch.path() + "/global/pg_control";
+    write_file_durably(path, make_control(), 0600);
+    CHECK(read_control_file(scratch.path())->system_identifier == 7301234567890123456);
+    write_file_durably(path, with_bit_flipped(make_control(), 100), 0600);
+    const auto error = error_of([&] { static_cast<void>(read_control_file(scratch.path())); });
+    REQUIRE(error.has_value());
+    CHECK(error->kind() == ErrorKind::corrupt);
+    CHECK(mentions(error->message(), path));
+    write_file_durably(path, Bytes(1 << 20, std::byte{0}), 0600);
+    CHECK(kind_of([&] { static_cast<void>(read_control_file(scratch.path())); }) == ErrorKind::io);
+}
