@@ -299,8 +299,8 @@ private:
             if (known_.contains(key) || referenced.contains(key)) continue;
             if (key.starts_with(vault_.layout().content_prefix()) && is_of_unfinished_push(key)) {
                 report_.notes.push_back(
-                    format("content without entry: {} (a push under way, or one that was killed "
-                           "and will be repeated)",
+                    format("content without a readable entry: {} (a push under way, or one that was "
+                           "killed and will be repeated)",
                            key));
                 continue;
             }
@@ -311,6 +311,7 @@ private:
         }
     }
 
+    /// True, too, for what belongs to an entry that cannot be read: that entry is the problem.
     bool is_of_unfinished_push(const std::string& key) const {
         const std::string name = last_component(key);
         const std::size_t dot = name.find_last_of('.');
@@ -320,9 +321,14 @@ private:
         const auto parsed = wal::parse_wal_file_name(file_name);
         if (!id || !parsed || vault_.layout().content_key(file_name, *id) != key) return false;
         if (parsed->kind != wal::WalFileKind::segment) return true;
-        const auto stored = vault_.find_entry(vault_.layout().segment_key(file_name));
-        // Published since the listing: then this content is the one it names.
-        return !stored || stored->entry.content_id == *id || stored->entry.pieces.size() > 1;
+        try {
+            const auto stored = vault_.find_entry(vault_.layout().segment_key(file_name));
+            // Published since the listing: then this content is the one it names.
+            return !stored || stored->entry.content_id == *id || stored->entry.pieces.size() > 1;
+        } catch (const Error& error) {
+            if (!problem_of(error)) throw;
+            return true;
+        }
     }
 
     void check_high_water() {
