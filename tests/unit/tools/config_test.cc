@@ -264,7 +264,14 @@ TEST_CASE("bytes that are no text are refused with their line (fault 94)", "[con
     CHECK(refusal_of_line("state_dir = \"/x").starts_with("/etc/w.toml:5: "));
     // These two broke an assertion of the TOML parser, and so the process.
     CHECK(refusal_of_line("[^store]") == "/etc/w.toml:5: a section must have a name");
-    CHECK(refusal_of_line("  [[ \xC3\xA4 ]]") == "/etc/w.toml:5: a section must have a name");
+    CHECK(refusal_of_line("  [[ \xC3\xA4 ]]") ==
+          "/etc/w.toml:5: only texts and comments may hold other characters than ASCII");
+    CHECK(refusal_of_line("\xC3\xA4 = 1") ==
+          "/etc/w.toml:5: only texts and comments may hold other characters than ASCII");
+    CHECK(refusal_of_line("state_dir = \"/\xC3\xA4\\\"#'\"  # \xC3\xA4 \"\"\"") == "accepted");
+    CHECK(refusal_of_line("state_dir = '/\\' # \xC3\xA4") == "accepted");
+    CHECK(refusal_of_line("state_dir = \"\"\"/x\"\"\"") ==
+          "/etc/w.toml:5: a text must end on its line");
     CHECK(refusal_of_line("[]").starts_with("/etc/w.toml:5: "));
     CHECK(refusal_of_line("[").starts_with("/etc/w.toml:"));
     CHECK(refusal_of_line("= 3").starts_with("/etc/w.toml:5: "));
