@@ -263,8 +263,11 @@ void Archiver::keep_conflict(File& file, const vault::Entry& present) const {
                             to_string(present.content_id), describe_writer(present),
                             to_string(file.entry.content_id), to_hex(state_.instance()),
                             settings_.instance.host, key))
-        .with_hint("Two servers write the same timeline: a clone, or an old primary that was started "
-                   "again. Stop the wrong one, or give it a cluster name of its own.");
+        .with_hint(present.writer.instance == state_.instance()
+                       ? "The file has changed since this server archived it: it is damaged, or the "
+                         "data directory was replaced by another copy of the cluster."
+                       : "Two servers write the same timeline: a clone, or an old primary that was "
+                         "started again. Stop the wrong one, or give it a cluster name of its own.");
 }
 
 void Archiver::remember(const File& file, ArchiveResult& result) {
