@@ -133,6 +133,8 @@ void make_directories(const std::string& path) {
         if (S_ISDIR(status.st_mode)) return;
         throw Error(ErrorKind::io, format("\"{}\" is not a directory", path));
     }
+    // Any other failure says nothing of the parents, and these two are their own.
+    if (errno != ENOENT || path == "/" || path == ".") fail("stat", path);
     const std::string parent = parent_directory(path);
     make_directories(parent);
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("create directory", path);

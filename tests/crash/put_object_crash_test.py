@@ -11,7 +11,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
-from crash_points import Case, InvariantBroken, can_trace, enumerate_points  # noqa: E402
+from crash_points import (Case, InvariantBroken, can_trace,  # noqa: E402
+                          enumerate_points, every_harm)
 
 KEY = "wal/00000001/segment"
 OTHER_KEY = "wal/00000001/other"
@@ -99,7 +100,7 @@ def main():
         if not is_complete:
             print(f"FAILED: points not reached: {summary.missed}")
         failed = failed or bool(summary.broken) or not is_complete
-    control = enumerate_points(copy_case, errors=("ENOSPC",))
+    control = enumerate_points(copy_case, harms=lambda call: every_harm(call, ("ENOSPC",)))
     found = f"{len(control.broken)} of {control.point_count} points broken"
     print(f"test and cp, for comparison: {found}, {control.seconds:.1f} s")
     if not any("neither absent nor whole" in text for text in control.broken):

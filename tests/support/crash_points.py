@@ -30,6 +30,11 @@ ERRORS = ("EIO", "ENOSPC", "EINTR")
 # return, the rest cannot fail or only free what a process has anyway.
 NO_ERRORS = {"execve", "exit_group", "munmap", "getcwd"}
 
+# What can find the disk full. Opening is among them because it may create.
+SPACE_CALLS = {"open", "openat", "openat2", "creat", "write", "pwrite64", "writev", "pwritev",
+               "fallocate", "ftruncate", "fsync", "fdatasync", "close", "link", "linkat", "rename",
+               "renameat", "renameat2", "mkdir", "mkdirat"}
+
 
 class InvariantBroken(Exception):
     """Raised by a case's check()."""
@@ -45,7 +50,7 @@ class Outcome:
 class Point:
     call: str
     number: int
-    harm: str  # "KILL" or the name of an errno
+    harm: str  # "KILL" or the name of an errno, with "+" for this call and all later ones
 
     def __str__(self):
         return f"{self.harm} at {self.call} #{self.number}"
@@ -54,7 +59,8 @@ class Point:
         if self.harm == "KILL":
             # With the error the call is certain not to take place before the signal does its work.
             return f"inject={self.call}:error=EIO:signal=KILL:when={self.number}"
-        return f"inject={self.call}:error={self.harm}:when={self.number}"
+        onwards = "+" if self.harm.endswith("+") else ""
+        return f"inject={self.call}:error={self.harm.rstrip('+')}:when={self.number}{onwards}"
 
 
 @dataclass
@@ -127,15 +133,31 @@ def count_calls(case, timeout):
     return {call: max(by_thread.values()) for call, by_thread in counts.items()}
 
 
-def points_of(counts, errors):
+def every_harm(call, errors=ERRORS):
+    """What can be done to a call."""
+    return ("KILL",) if call in NO_ERRORS else ("KILL", *errors)
+
+
+def plausible_harm(call):
+    """The same without ENOSPC for calls that never need space, and without errors of mmap, with
+    which the dynamic loader dies in ways of its own: for commands with many calls."""
+    if call == "mmap":
+        return ("KILL",)
+    return every_harm(call, ERRORS if call in SPACE_CALLS else ("EIO", "EINTR"))
+
+
+def lasting_harm(call):
+    """An error that stays, for commands that try again after one that passes."""
+    return () if call in {*NO_ERRORS, "mmap"} else ("EIO+",)
+
+
+def points_of(counts, harms):
     for call, count in sorted(counts.items()):
         for number in range(1, count + 1):
             if call == "execve" and number == 1:
                 continue  # strace's own start of the command
-            yield Point(call, number, "KILL")
-            if call not in NO_ERRORS:
-                for error in errors:
-                    yield Point(call, number, error)
+            for harm in harms(call):
+                yield Point(call, number, harm)
 
 
 def try_point(case, point, summary, lock, timeout):
@@ -165,19 +187,21 @@ def try_point(case, point, summary, lock, timeout):
             summary.broken.append(text)
 
 
-def enumerate_points(make_case, *, errors=ERRORS, worker_count=2, timeout=60):
+def enumerate_points(make_case, *, harms=every_harm, worker_count=2, timeout=60,
+                     parent=None):
     """make_case(directory) returns a Case that works in `directory`, which exists and is empty;
-    it is called once per worker. Returns a Summary. Raises InvariantBroken if the unharmed command
-    fails already."""
+    it is called once per worker. harms(call) names what is done to a call: see Point.
+    parent: where the work directories are made, else where temporary files are.
+    Returns a Summary. Raises InvariantBroken if the unharmed command fails already."""
     start = time.monotonic()
-    work = tempfile.mkdtemp(prefix="walden-crash-")
+    work = tempfile.mkdtemp(prefix="walden-crash-", dir=parent)
     try:
         cases = []
         for i in range(worker_count):
             os.mkdir(os.path.join(work, str(i)))
             cases.append(make_case(os.path.join(work, str(i))))
         counts = count_calls(cases[0], timeout)
-        points = list(points_of(counts, errors))
+        points = list(points_of(counts, harms))
         summary = Summary(call_count=sum(counts.values()), point_count=len(points))
         lock = threading.Lock()
 

@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -69,6 +70,18 @@ TEST_CASE("for_each_index_in_parallel rethrows the first failure", "[base][paral
                                                    if (i == 3) throw Error(ErrorKind::io, "no");
                                                }),
                     Error);
+}
+
+TEST_CASE("a directory that cannot be asked for has no parents made", "[base][file]") {
+    const std::string dir = std::filesystem::temp_directory_path() /
+                            ("walden-base-parents-" + std::to_string(::getpid()));
+    std::string too_long = dir;
+    while (too_long.size() <= PATH_MAX) too_long += "/" + std::string(200, 'x');
+    CHECK_THROWS_AS(make_directories(too_long), Error);
+    CHECK_FALSE(std::filesystem::exists(dir));
+    make_directories(dir + "/a/b");
+    CHECK(std::filesystem::is_directory(dir + "/a/b"));
+    std::filesystem::remove_all(dir);
 }
 
 TEST_CASE("NewFile without commit leaves nothing behind", "[base][file]") {
