@@ -150,7 +150,7 @@ class HeaderCompiler:
         self.root = root
         self.cache = cache
         self.compiler = shutil.which(os.environ.get("CXX", "")) or shutil.which("g++") or "c++"
-        self.flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Ilib", "-I."]
+        self.flags = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Ilib", "-I.", "-Itests"]
         if pathlib.Path("/usr/include/postgresql").is_dir():
             self.flags.append("-I/usr/include/postgresql")
 
