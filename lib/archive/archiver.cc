@@ -209,7 +209,16 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(const File& file,
     for (const wal::TimelineId timeline : timelines) {
         const std::string name =
             to_string(wal::SegmentName{timeline, before->segment_number}, size);
-        const auto stored = vault_.find_entry(vault_.layout().segment_key(name));
+        std::optional<vault::StoredEntry> stored;
+        try {
+            stored = vault_.find_entry(vault_.layout().segment_key(name));
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::corrupt) throw;
+            // What the store lost is lost; keeping back the next segment would only fill pg_wal.
+            result.warnings.push_back(format(
+                "{}: no recovery can pass {}. Take a base backup now", error.message(), name));
+            continue;
+        }
         if (!stored && last && last->file_name == name)
             result.warnings.push_back(
                 format("{} was archived from here and is not in the archive any more: was the store "

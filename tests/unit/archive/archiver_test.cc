@@ -317,6 +317,22 @@ TEST_CASE("a store that has lost what was archived from here last is noticed (fa
     CHECK_FALSE(problems_of(verify(make_vault(older))).empty());
 }
 
+TEST_CASE("a damaged predecessor in the store does not keep the next segment back",
+          "[archive]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    const std::vector<std::string> key = {a.vault.layout().segment_key(a.line[0].name)};
+    Bytes object;
+    REQUIRE(a.storage.get(key[0], object));
+    object[object.size() / 2] ^= std::byte{1};
+    a.storage.remove(key);
+    a.storage.put_new(key[0], object);
+    const auto result = a.host.push(a.vault, a.line[1]);
+    CHECK(result.outcome == ArchiveOutcome::stored);
+    CHECK(has_warning(result, "no recovery can pass " + a.line[0].name));
+    CHECK_FALSE(a.entry_of(a.line[1]).predecessor.has_value());
+}
+
 TEST_CASE("content that somebody removed under a living entry is put back", "[archive]") {
     Archive a;
     a.host.push(a.vault, a.line[0]);
