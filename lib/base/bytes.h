@@ -69,9 +69,19 @@ using Bytes = std::vector<std::byte, UninitializedAllocator<std::byte>>;
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-[[nodiscard]] inline Bytes to_bytes(ByteView view) { return {view.begin(), view.end()}; }
+/// `more` must not lie in `out`. With this allocator, insert() would copy byte by byte.
+inline void append(Bytes& out, ByteView more) {
+    if (more.empty()) return;
+    const std::size_t before = out.size();
+    out.resize(before + more.size());
+    std::memcpy(out.data() + before, more.data(), more.size());
+}
 
-inline void append(Bytes& out, ByteView more) { out.insert(out.end(), more.begin(), more.end()); }
+[[nodiscard]] inline Bytes to_bytes(ByteView view) {
+    Bytes out;
+    append(out, view);
+    return out;
+}
 
 [[nodiscard]] inline bool equal(ByteView a, ByteView b) {
     return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
