@@ -64,6 +64,7 @@ int exit_code_of(ErrorKind kind) {
         case ErrorKind::canceled: return exit_unreachable;
         case ErrorKind::usage: return exit_configuration;
         case ErrorKind::corrupt:
+        case ErrorKind::missing:
         case ErrorKind::conflict: return exit_integrity;
         case ErrorKind::foreign: return exit_foreign;
         case ErrorKind::io: return exit_internal;
@@ -71,11 +72,13 @@ int exit_code_of(ErrorKind kind) {
     return exit_internal;
 }
 
-/// Whether the same question may be answered later. A permission that lacks for one object does not
-/// pass, and its neighbours may be readable: PostgreSQL would take it for the end of WAL.
+/// Whether the same question may be answered later, or by somebody else. A permission that lacks
+/// for one object does not pass, and its neighbours may be readable: PostgreSQL would take it for
+/// the end of WAL. What a primary that died never archived is what every standby asks for first
+/// when it starts after the failover, though it is in its own pg_wal or its new primary's.
 bool is_transient(ErrorKind kind) {
     return kind == ErrorKind::unavailable || kind == ErrorKind::not_found ||
-           kind == ErrorKind::canceled;
+           kind == ErrorKind::canceled || kind == ErrorKind::missing;
 }
 
 /// A standby asks again, so an unreachable store may be "not yet" there. That holds for histories,

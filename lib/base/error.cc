@@ -11,6 +11,7 @@ std::string_view to_string(ErrorKind kind) {
         case ErrorKind::conflict: return "conflict";
         case ErrorKind::foreign: return "foreign";
         case ErrorKind::corrupt: return "corrupt";
+        case ErrorKind::missing: return "missing";
         case ErrorKind::denied: return "denied";
         case ErrorKind::unavailable: return "unavailable";
         case ErrorKind::io: return "io";

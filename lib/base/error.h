@@ -16,6 +16,7 @@ enum class ErrorKind : std::uint8_t {
     conflict,     ///< the name is taken by different content, or by another owner
     foreign,      ///< it belongs to another cluster, repository or timeline
     corrupt,      ///< bytes fail a checksum or break a format rule
+    missing,      ///< it existed, by what the store holds, and is not there; may still be brought
     denied,       ///< credentials or permissions refused
     unavailable,  ///< transient: network, throttling, an I/O error of the store; may be retried
     io,           ///< the operating system refused a local operation (disk full, read-only, ...)

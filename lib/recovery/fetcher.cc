@@ -23,6 +23,15 @@ std::optional<std::string> first_object(vault::ObjectStorage& storage, const std
     return first;
 }
 
+/// Whether a timeline that is part of a line of descent as `span` says must have the segment.
+/// Whoever left the timeline had replayed it up to the switch point, so all before the segment that
+/// holds it was written. That segment itself may exist as .partial only, and behind it only an old
+/// primary writes on: those may be asked for and be absent.
+bool must_have(const wal::TimelineSpan& span, std::uint64_t segment_number, wal::SegmentSize size) {
+    return span.end && segment_number >= wal::segment_number_of(span.begin, size) &&
+           segment_number < wal::segment_number_of(*span.end, size);
+}
+
 std::string base_name(const std::string& path) {
     const std::size_t slash = path.find_last_of('/');
     return slash == std::string::npos ? path : path.substr(slash + 1);
@@ -96,6 +105,7 @@ void Fetcher::require_absence_is_plausible(const wal::WalFileName& name,
                                file_name, base_name(*later)))
                 .with_hint("\"walden info\" shows which WAL is restorable. If the server's pg_wal "
                            "still has the file, push it.");
+        require_no_later_switch(name, file_name);
     } else if (name.kind == wal::WalFileKind::history && name.timeline > 1) {
         const auto any = first_object(vault_.storage(), layout.timeline_prefix(timeline), "");
         if (any)
@@ -105,6 +115,52 @@ void Fetcher::require_absence_is_plausible(const wal::WalFileName& name,
                 .with_hint("Recovery cannot know where that timeline begins. If a server's pg_wal "
                            "still has the file, push it.");
     }
+}
+
+void Fetcher::require_no_later_switch(const wal::WalFileName& name,
+                                      const std::string& file_name) const {
+    const auto segment = wal::resolve_segment(name, settings_.segment_size);
+    if (!segment) return;  // no cluster with such segments ever wrote it
+    const vault::ClusterLayout& layout = vault_.layout();
+    std::vector<std::string> keys;
+    // A timeline descends from smaller ones only, so its descendants are listed behind it.
+    vault_.storage().list(layout.history_prefix(),
+                          layout.history_key(wal::timeline_part(name.timeline) + ".history"),
+                          [&](const vault::ObjectInfo& object) {
+                              keys.push_back(object.key);
+                              return true;
+                          });
+    for (const std::string& key : keys) {
+        const auto history =
+            in_context([&] { return format("find out where timeline {} was left", name.timeline); },
+                       [&] { return read_history(key); });
+        if (!history) continue;
+        for (const wal::TimelineSpan& span : history->spans())
+            if (span.timeline == name.timeline &&
+                must_have(span, segment->segment_number, settings_.segment_size))
+                throw Error(
+                    ErrorKind::missing,
+                    format("the archive has no {}, but timeline {} left timeline {} behind "
+                           "it, at {}: a hole, not the end of WAL",
+                           file_name, history->timeline(), name.timeline, to_string(*span.end)))
+                    .with_hint(
+                        "The server that wrote it may have died before it archived it. If its "
+                        "pg_wal, or a standby's, still has the file, push it.");
+    }
+}
+
+std::optional<wal::TimelineHistory> Fetcher::read_history(const std::string& key) const {
+    const auto name = wal::parse_wal_file_name(base_name(key));
+    if (!name || name->kind != wal::WalFileKind::history) return std::nullopt;
+    const auto stored = vault_.find_entry(key);
+    if (!stored) return std::nullopt;  // removed since it was listed
+    Bytes bytes;
+    vault_.read_contents(stored->entry, bytes);
+    auto parsed = wal::parse_timeline_history(bytes, name->timeline);
+    if (!parsed.history)
+        throw Error(ErrorKind::corrupt,
+                    format("timeline history \"{}\" is malformed: {}", key, parsed.reason));
+    return std::move(parsed.history);
 }
 
 void Fetcher::require_sound(const wal::WalFileName& name, const FetchedFile& file) const {

@@ -1,13 +1,14 @@
 // Brings one archived file back: the work behind walden-fetch and, later, the prefetcher.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 #include "wal/stored_facts.h"
+#include "wal/timeline_history.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
 
 namespace walden::recovery {
 
@@ -43,6 +44,9 @@ public:
     ///   Error(usage)    not a name that PostgreSQL asks for
     ///   Error(corrupt)  damaged in the store or at its source; or missing where later WAL of the
     ///                   same timeline is there, which is a hole and not the end of WAL
+    ///   Error(missing)  a hole, too: the history of another timeline says that this one was left
+    ///                   behind the segment. A server that died may not have archived it, and a
+    ///                   standby may still get it by streaming
     ///   Error(foreign)  of another cluster or repository
     /// and what the storage throws.
     [[nodiscard]] std::optional<FetchedFile> fetch(const std::string& file_name) const;
@@ -54,6 +58,8 @@ private:
         const std::string& file_name) const;
     void require_absence_is_plausible(const wal::WalFileName& name,
                                       const std::string& file_name) const;
+    void require_no_later_switch(const wal::WalFileName& name, const std::string& file_name) const;
+    [[nodiscard]] std::optional<wal::TimelineHistory> read_history(const std::string& key) const;
     void require_sound(const wal::WalFileName& name, const FetchedFile& file) const;
 
     const vault::ClusterVault& vault_;

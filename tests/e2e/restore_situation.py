@@ -22,9 +22,11 @@ class Situation:
     rows: int
     victim: str     # a segment of timeline 2 with segments before and after it
     neighbour: str  # the one after it
+    last: str       # the last segment of timeline 1 before the one in which 2 begins
     foreign: str    # a segment of another cluster in the same repository
     key_file: typing.Any
     key: bytes
+    mode: str = ""
     server: typing.Any = None  # the server under test
     reader: typing.Any = None  # and its Walden
 
@@ -77,10 +79,12 @@ def prepare(scenario):
     second = [name for name in walden.store.segments() if name.startswith("00000002")]
     check(len(second) >= 5, f"segments of timeline 2: {second}")
     middle = len(second) // 2
+    last = max(name for name in walden.store.segments()
+               if name.startswith("00000001") and name[8:] < second[0][8:])
     foreign = other_cluster(scenario, walden)
     walden.store.save()
     return Situation(scenario, walden.store, backup, rows, second[middle], second[middle + 1],
-                     foreign, walden.key_file, walden.key_file.read_bytes())
+                     last, foreign, walden.key_file, walden.key_file.read_bytes())
 
 
 # ---- the damages -----------------------------------------------------------------------------
@@ -146,6 +150,16 @@ def foreign(s):
     return s.foreign
 
 
+def remove_before_switch(s):
+    """What a primary leaves that died before it archived its last complete segment. A standby is told
+    "not there", because it may have the segment in pg_wal or get it by streaming; this one cannot,
+    and one that is promoted by itself is to be configured to stop."""
+    own, = [path for path in s.store.matching("wal", s.last) if "/main/" in str(path)]
+    s.store.remove(own)
+    if s.mode == "promote":
+        s.reader.configure(fetch={"standby_on_error": "stop"})
+
+
 # No right to read is not a passing trouble: on a standby exit code 1 would make PostgreSQL ask
 # again, and open with what it has when it is promoted meanwhile, because the history is readable.
 OBJECTS = [
@@ -167,6 +181,7 @@ OBJECTS = [
     Damage("entry unreadable", on_entry("deny"), DENIED, "victim"),
     # A later entry exists on the timeline, so this is a hole and not the end of WAL.
     Damage("entry removed in the middle", on_entry("remove"), ABSENT, "victim"),
+    Damage("entry removed just before the switch to timeline 2", remove_before_switch, ABSENT, "last"),
 ]
 WORLD = [
     Damage("history emptied", lambda s: s.store.truncate(s.store.history(2), 0), CORRUPT,
@@ -193,4 +208,4 @@ GROUPS = {"objects": OBJECTS, "world": WORLD}
 
 def describe(situation):
     return json.dumps({"victim": situation.victim, "neighbour": situation.neighbour,
-                       "foreign": situation.foreign, "rows": situation.rows})
+                       "last": situation.last, "foreign": situation.foreign, "rows": situation.rows})

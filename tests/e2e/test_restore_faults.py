@@ -105,6 +105,7 @@ def body(scenario):
     mode, group = sys.argv[1:3]
     signal_file, run = MODES[mode]
     situation = prepare(scenario)
+    situation.mode = mode
     step(f"without damage: all rows; {describe(situation)}")
     server = new_server(situation, signal_file, 0)
     server.launch()

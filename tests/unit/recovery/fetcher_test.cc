@@ -119,6 +119,59 @@ TEST_CASE("a segment missing before later ones is a hole, not the end of WAL", "
     CHECK_FALSE(a.failure_of("000000010000000000000007").has_value());
 }
 
+TEST_CASE("a segment missing before a switch point is a hole, not the end of WAL", "[recovery]") {
+    Archive a;
+    const auto& last = a.fork.parent[1].name;
+    a.remove(a.entry_key(last));
+    const auto error = error_of([&] { static_cast<void>(fetch(a.vault, last)); });
+    REQUIRE(error.has_value());
+    CHECK(error->kind() == ErrorKind::missing);
+    CHECK(mentions(error->message(),
+                   "timeline 2 left timeline 1 behind it, at " + to_string(a.fork.switch_point)));
+    CHECK(mentions(error->message(), "a hole, not the end of WAL"));
+    // Nothing else of the timeline needs to be there for that.
+    a.remove(a.entry_key(a.fork.parent[0].name));
+    CHECK(a.failure_of(a.fork.parent[0].name) == ErrorKind::missing);
+    // The segment that was left inside, and what an old primary would have written behind it.
+    CHECK_FALSE(fetch(a.vault, "000000010000000000000007").has_value());
+    CHECK_FALSE(fetch(a.vault, "000000010000000000000008").has_value());
+    CHECK_FALSE(fetch(a.vault, "000000020000000000000009").has_value());
+}
+
+TEST_CASE("a switch at a segment's very beginning leaves the segment to the new timeline",
+          "[recovery]") {
+    Archive a;
+    const Host host;
+    host.push(a.vault,
+              WalFile{"00000003.history", to_bytes(as_bytes("1\t0/700028\tx\n2\t0/A00000\tx\n"))});
+    CHECK(a.failure_of("000000020000000000000009") == ErrorKind::missing);
+    CHECK_FALSE(fetch(a.vault, "00000002000000000000000A").has_value());
+    CHECK_FALSE(fetch(a.vault, "00000003000000000000000A").has_value());
+}
+
+TEST_CASE("a switch point before its timeline began makes no hole", "[recovery]") {
+    // Recovery to the latest timeline that stopped before the switch to it: timeline 3 names 2 as
+    // its parent, and takes nothing from it.
+    MemoryStorage storage;
+    const auto vault = make_vault(storage);
+    put_test_identity(vault);
+    const Host host;
+    host.push(vault,
+              WalFile{"00000003.history", to_bytes(as_bytes("1\t0/700028\tx\n2\t0/500028\tx\n"))});
+    CHECK_FALSE(fetch(vault, "000000020000000000000004").has_value());
+    CHECK_FALSE(fetch(vault, "000000020000000000000006").has_value());
+    CHECK(kind_of([&] { static_cast<void>(fetch(vault, "000000010000000000000006")); }) ==
+          ErrorKind::missing);
+}
+
+TEST_CASE("where a timeline was left cannot be known from damaged histories", "[recovery]") {
+    Archive a;
+    const std::string key = a.vault.layout().history_key("00000002.history");
+    a.storage.overwrite(key, with_bit_flipped(get(a.storage, key), 4000));
+    CHECK(a.failure_of("000000010000000000000007") == ErrorKind::corrupt);
+    CHECK_FALSE(fetch(a.vault, "000000020000000000000009").has_value());
+}
+
 TEST_CASE("a history missing where its timeline has WAL is damage, not an answer", "[recovery]") {
     Archive a;
     a.remove(a.vault.layout().history_key("00000002.history"));
@@ -300,8 +353,8 @@ TEST_CASE("a fault of any call gives the right bytes or an error, never \"not th
 TEST_CASE("a fault of any call while something absent is asked for is no answer (fault 44)",
           "[recovery][faults]") {
     Archive a;
-    for (const char* name :
-         {"000000020000000000000009", "00000003.history", "000000010000000000000005.partial"})
+    for (const char* name : {"000000020000000000000009", "000000010000000000000007",
+                             "00000003.history", "000000010000000000000005.partial"})
         for (std::uint64_t n = 1;; ++n) {
             FaultyStorage faulty(a.storage);
             faulty.inject({.at = n});
