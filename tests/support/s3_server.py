@@ -242,7 +242,8 @@ class Connection(socketserver.BaseRequestHandler):
         body = json.dumps(content).encode()
         self.send_bytes(self.head_of(status, [("Content-Type", "application/json"),
                                               ("Content-Length", str(len(body)))]) + body)
-        return True
+        return not any(name.lower() == "connection" and value.lower() == "close"
+                       for name, value in headers)
 
     def answer_to(self, call, entry):
         """(answer, whether the connection goes on afterwards). Does the work."""
