@@ -297,11 +297,11 @@ HttpResponse HttpClient::perform(const HttpRequest& request, Bytes out) {
     // What libcurl would add of its own: unsigned, and a wait of a second for 100 Continue.
     append_line(headers, "Expect:");
     append_line(headers, "Accept:");
-    if (!request.body.empty() || request.method == "POST")
-        if (std::none_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
-                return lower_case(header.name) == "content-type";
-            }))
-            append_line(headers, "Content-Type: application/octet-stream");
+    if (std::none_of(request.headers.begin(), request.headers.end(), [](const NameValue& header) {
+            return lower_case(header.name) == "content-type";
+        }))
+        append_line(headers, request.body.empty() ? "Content-Type:"
+                                                  : "Content-Type: application/octet-stream");
 
     Exchange exchange;
     exchange.response.body = std::move(out);
