@@ -223,7 +223,8 @@ std::optional<std::string> read_upload_id(ByteView document) {
 
 bool is_completion(ByteView document) {
     const auto root = parse_document(document, "CompleteMultipartUploadResult");
-    return root && !root->text_of("ETag").empty();
+    // radosgw 16.2 leaves the ETag of a completion empty, and names the key.
+    return root && (!root->text_of("ETag").empty() || !root->text_of("Key").empty());
 }
 
 std::optional<UploadPage> read_upload_page(ByteView document) {
