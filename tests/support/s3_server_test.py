@@ -524,7 +524,10 @@ class Faults(WithServer):
         self.assertNotEqual(answer.headers["x-amz-checksum-sha256"],
                             s3_checksum.checksum("sha256", body))
         self.faults({"action": {"store_truncated": 3}})
-        self.expect(self.put("k", body), 200)
+        whole = s3_checksum.checksum("crc32c", body)
+        answer = self.expect(self.put("k", body, x_amz_checksum_crc32c=whole), 200)
+        self.assertEqual(answer.headers["x-amz-checksum-crc32c"],
+                         s3_checksum.checksum("crc32c", b"xxx"))
         self.assertEqual(self.get("k").body, b"xxx")
 
     def test_hugeness(self):
