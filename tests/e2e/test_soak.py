@@ -149,25 +149,29 @@ class Soak:
             return False
         return bool(pids)
 
+    def meet(self, name, chosen, seconds):
+        """Kills one such process as soon as there is one, and gives up after a while."""
+        moment = min(time.monotonic() + seconds, self.end)
+        wait_for(lambda: self.kill_one(name, chosen) or time.monotonic() >= moment, name)
+
     def kill_push(self):
         def is_push(words):
             return words and (words[0].endswith(b"/walden-push")
                               or (words[0].endswith(b"/walden") and b"push" in words))
-        # Its life is short: looked for until one is met.
-        moment = min(time.monotonic() + 3, self.end)
-        wait_for(lambda: self.kill_one("pushes killed", is_push) or time.monotonic() >= moment, "push to kill")
+        self.meet("pushes killed", is_push, 3)
 
     def kill_agent(self):
         self.kill_one("agents killed", lambda words: words and words[0].endswith(b"/walden")
                       and b"agent" in words)
 
     def kill_archiver(self):
+        # PostgreSQL starts a new one only 10 s after the end of the last, which a killed push is.
         if self.counts.get("archivers killed", 0) < KILLS_OF_THE_ARCHIVER:
-            self.kill_one("archivers killed",
-                          lambda words: words and words[0].startswith(b"postgres: archiver"))
+            self.meet("archivers killed",
+                      lambda words: words and words[0].startswith(b"postgres: archiver"), 10)
 
     def choose_fault(self):
-        faults = [(3, "kill_push", self.kill_push), (2, "kill_agent", self.kill_agent),
+        faults = [(1, "kill_push", self.kill_push), (2, "kill_agent", self.kill_agent),
                   (1, "kill_archiver", self.kill_archiver)]
         if self.store:
             faults += [
