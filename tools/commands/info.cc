@@ -2,6 +2,7 @@
 #include "inspect/survey.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
@@ -138,7 +139,7 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey, wal::Se
 
 int info(const Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive_deadline);
+    const cli::Session session(config, config.archive_deadline, open_any_store);
     const vault::Descriptor& descriptor = session.repository().descriptor();
     const bool is_encrypted = descriptor.suite != crypto::Suite::none;
     cli::Json clusters = cli::Json::array();
