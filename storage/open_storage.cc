@@ -1,10 +1,11 @@
 #include "storage/open_storage.h"
 
-#include <string_view>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "storage/posix/posix_storage.h"
+#include "storage/s3/s3_settings.h"
+
+#include <string_view>
 
 namespace walden::storage {
 
@@ -12,9 +13,13 @@ namespace {
 
 std::string directory_of(const std::string& url) {
     constexpr std::string_view scheme = "file://";
+    if (s3::is_s3_url(url))
+        throw Error(ErrorKind::usage, format("store \"{}\" cannot be reached by this program", url))
+            .with_detail("It starts without libcurl, which S3 needs.")
+            .with_hint("Install the program \"walden\" beside it, which does the work instead.");
     if (!url.starts_with(scheme))
         throw Error(ErrorKind::usage, format("store URL \"{}\" is not supported", url))
-            .with_hint("Write file:///absolute/path.");
+            .with_hint("Write file:///absolute/path or s3://bucket/prefix.");
     std::string path = url.substr(scheme.size());
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     if (path.size() < 2 || path.front() != '/')
@@ -29,6 +34,8 @@ std::unique_ptr<vault::ObjectStorage> open_storage(const std::string& url) {
     return std::make_unique<PosixStorage>(directory_of(url));
 }
 
-void create_storage(const std::string& url) { PosixStorage::create_root(directory_of(url)); }
+void create_storage(const std::string& url) {
+    PosixStorage::create_root(directory_of(url));
+}
 
 }  // namespace walden::storage

@@ -1,15 +1,16 @@
-// From a URL to a storage: the one place that knows all of them.
+// From a URL to a storage on this machine. What the programs link that PostgreSQL starts for each
+// segment; `walden` itself knows more kinds (tools/commands/any_store.h).
 #pragma once
+
+#include "vault/object_storage.h"
 
 #include <memory>
 #include <string>
 
-#include "vault/object_storage.h"
-
 namespace walden::storage {
 
-/// "file:///absolute/path". Throws Error(usage) for another URL, Error(not_found) if the place is
-/// not there.
+/// "file:///absolute/path". Throws Error(usage) for another URL, also one of a kind that needs
+/// libcurl; Error(not_found) if the place is not there.
 [[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_storage(const std::string& url);
 
 /// Makes the place if it can be made (a directory), for `walden init`.

@@ -2,13 +2,17 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/format.h"
 #include "tools/cli/config.h"
+#include "tools/cli/fetch_command.h"
 #include "tools/cli/process.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 
 namespace walden {
@@ -27,6 +31,8 @@ struct Choice {
     commands::KeyOptions key;
     std::uint32_t timeline = 0;
     bool no_server = false;
+    std::string fetch_name;
+    std::string fetch_path;
     std::function<int()> run;
 };
 
@@ -92,6 +98,38 @@ void add_key_commands(CLI::App& app, Choice& choice) {
                 [&] { return commands::generate_key(choice.common); });
 }
 
+/// "walden fetch ...": walden-fetch becomes this for S3. PostgreSQL reads its exit status, so nothing
+/// but the reader of arguments that both share comes before it.
+bool is_fetch(int argc, char** argv) {
+    return argc > 1 && std::string_view(argv[1]) == "fetch";
+}
+
+int run_as_fetch(int argc, char** argv) {
+    cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
+    cli::set_program_name("walden fetch");
+    return cli::run_fetch(argc - 1, argv + 1, "walden fetch", commands::open_any_store);
+}
+
+/// For --help and for "walden --config FILE fetch ...".
+void add_fetch_command(CLI::App& app, Choice& choice) {
+    CLI::App* fetch = app.add_subcommand(
+        "fetch", "Bring one archived file, as walden-fetch does and with its exit status");
+    fetch->add_option("NAME", choice.fetch_name, "The file's name in the archive")->required();
+    fetch->add_option("PATH", choice.fetch_path, "Where it goes")->required();
+    fetch->callback([&choice] {
+        choice.run = [&choice] {
+            std::vector<std::string> words = {"walden", "fetch"};
+            if (!choice.common.config_path.empty())
+                words.insert(words.end(), {"--config", choice.common.config_path});
+            words.insert(words.end(), {choice.fetch_name, choice.fetch_path});
+            std::vector<char*> argv;
+            for (std::string& word : words) argv.push_back(word.data());
+            argv.push_back(nullptr);
+            return run_as_fetch(static_cast<int>(words.size()), argv.data());
+        };
+    });
+}
+
 void add_commands(CLI::App& app, Choice& choice) {
     CLI::App* init = add_command(
         app, choice, "init", "Make the repository and its key, and register the cluster",
@@ -115,6 +153,7 @@ void add_commands(CLI::App& app, Choice& choice) {
                     [&] { return commands::verify(choice.common, choice.verify); });
     verify->add_flag("--shallow", choice.verify.is_shallow,
                      "Names, entries and checksums only; works with a put key");
+    add_fetch_command(app, choice);
     add_key_commands(app, choice);
     CLI::App* adopt =
         add_command(app, choice, "adopt", "Make this host the owner of a timeline",
@@ -199,6 +238,7 @@ int run_reporting(int argc, char** argv) {
 }  // namespace walden
 
 int main(int argc, char** argv) {
+    if (walden::is_fetch(argc, argv)) return walden::run_as_fetch(argc, argv);
     walden::cli::prepare_process(walden::exit_problem, walden::exit_problem);
     return walden::run_reporting(argc, argv);
 }

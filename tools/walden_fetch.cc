@@ -1,146 +1,31 @@
 // walden-fetch: PostgreSQL's restore_command.
 #include <unistd.h>
 
-#include <cstdio>
-#include <new>
+#include <cerrno>
+#include <vector>
 
 #include "base/error.h"
 #include "base/format.h"
-#include "recovery/fetcher.h"
-#include "tools/cli/arguments.h"
-#include "tools/cli/config.h"
-#include "tools/cli/process.h"
+#include "storage/s3/s3_settings.h"
+#include "tools/cli/fetch_command.h"
 #include "tools/cli/messages.h"
-#include "tools/cli/session.h"
+#include "tools/cli/process.h"
 
 namespace walden {
 
 namespace {
 
-// PostgreSQL reads 1 to 125 as "no such file" and, without a recovery target, opens the database
-// there; above 125 it stops (design, section 5). So 1 is only ever the store's own word.
-enum ExitCode : int {
-    exit_not_there = 1,
-    exit_unreachable = 200,
-    exit_configuration = 201,
-    exit_integrity = 202,
-    exit_foreign = 203,
-    exit_internal = 204,
-};
-
-constexpr std::string_view help =
-    R"(Usage: walden-fetch [--config FILE] NAME PATH
-
-Brings the archived file NAME to PATH. For postgresql.conf:
-
-    restore_command = 'walden-fetch %f %p'
-
-Exit status:
-    0  delivered: complete, verified, equal to what was archived
-    1  the archive was asked and positively has no such file. On a standby also: the store cannot
-       be reached, and PostgreSQL will ask again (fetch.standby_on_error)
-  200  the store cannot be reached, or does not let us in
-  201  configuration or key
-  202  the file is damaged, or missing where it must be
-  203  it belongs to another cluster or repository
-  204  a local problem: disk full, out of memory
-Above 125 PostgreSQL stops recovery instead of opening the database without the rest.
-
-  --config FILE  configuration, else $WALDEN_CONFIG, else /etc/walden/walden.toml
-  --help, --version
-)";
-
-/// Whether the server asks for its own recovery, from its data directory, and not pg_rewind or a
-/// person.
-bool is_servers_own(const std::string& path) {
-    return path.ends_with("RECOVERYXLOG") || path.ends_with("RECOVERYHISTORY");
-}
-
-int exit_code_of(ErrorKind kind) {
-    switch (kind) {
-        case ErrorKind::unavailable:
-        case ErrorKind::denied:
-        case ErrorKind::not_found:  // the store itself, never an object
-        case ErrorKind::canceled: return exit_unreachable;
-        case ErrorKind::usage: return exit_configuration;
-        case ErrorKind::corrupt:
-        case ErrorKind::missing:
-        case ErrorKind::conflict: return exit_integrity;
-        case ErrorKind::foreign: return exit_foreign;
-        case ErrorKind::io: return exit_internal;
-    }
-    return exit_internal;
-}
-
-/// Whether the same question may be answered later, or by somebody else. A permission that lacks
-/// for one object does not pass, and its neighbours may be readable: PostgreSQL would take it for
-/// the end of WAL. What a primary that died never archived is what every standby asks for first
-/// when it starts after the failover, though it is in its own pg_wal or its new primary's.
-bool is_transient(ErrorKind kind) {
-    return kind == ErrorKind::unavailable || kind == ErrorKind::not_found ||
-           kind == ErrorKind::canceled || kind == ErrorKind::missing;
-}
-
-/// A standby asks again, so an unreachable store may be "not yet" there. That holds for histories,
-/// too: a running standby probes for the next one all the time, and anything above 125 would shut
-/// it down. A promotion that reuses a timeline number because of it is stopped at the first push by
-/// the timeline's claim.
-bool standby_will_ask_again(const cli::Config& config, const std::string& path) {
-    return config.on_standby_error == cli::OnStandbyError::retry && is_servers_own(path) &&
-           ::access("standby.signal", F_OK) == 0;
-}
-
-std::optional<recovery::FetchedFile> fetch(const cli::Config& config,
-                                           const std::string& file_name) {
-    const cli::Session session(config, config.fetch_deadline);
-    const vault::ClusterVault vault = session.open_cluster_or_only();
-    const vault::ClusterIdentity identity = session.require_identity(vault);
-    const recovery::Fetcher fetcher(vault, cli::fetch_settings(config, identity));
-    return fetcher.fetch(file_name);
-}
-
-int fetch_and_deliver(const cli::Arguments& arguments) {
-    const cli::Config config = cli::read_config(arguments.config_path);
-    const std::string& file_name = arguments.operands[0];
-    std::optional<recovery::FetchedFile> file;
-    try {
-        file = fetch(config, file_name);
-    } catch (const Error& error) {
-        if (!is_transient(error.kind()) || !standby_will_ask_again(config, arguments.operands[1]))
-            throw;
-        cli::report_error(error);
-        cli::report_note("answered \"not there\": this is a standby, PostgreSQL will ask again");
-        return exit_not_there;
-    }
-    if (!file) {
-        cli::report_note(format("{} is not in the archive", file_name));
-        return exit_not_there;
-    }
-    in_context([&] { return format("deliver {} to \"{}\"", file_name, arguments.operands[1]); },
-               [&] { recovery::deliver(arguments.operands[1], file->bytes); });
-    return 0;
-}
-
-int run(int argc, char** argv) {
-    try {
-        const cli::Arguments arguments = cli::parse_arguments(argc, argv, 2);
-        if (arguments.wants_help) {
-            std::fputs(help.data(), stdout);
-        } else if (arguments.wants_version) {
-            std::puts(format("walden-fetch {}", cli::version_text()).c_str());
-        } else {
-            return fetch_and_deliver(arguments);
-        }
-        return 0;
-    } catch (const Error& error) {
-        cli::report_error(error);
-        return exit_code_of(error.kind());
-    } catch (const std::bad_alloc&) {
-        std::fputs("walden-fetch: error: out of memory\n", stderr);
-    } catch (const std::exception& error) {
-        cli::report_error(error.what());
-    }
-    return exit_internal;
+/// Becomes "walden fetch" with the same arguments, which has the same exit codes from its first
+/// instruction on.
+[[noreturn]] void become_walden(int argc, char** argv) {
+    const std::string program = cli::program_directory() + "/walden";
+    std::string word = "fetch";
+    std::vector<char*> arguments = {const_cast<char*>(program.c_str()), word.data()};
+    for (int i = 1; i < argc; ++i) arguments.push_back(argv[i]);
+    arguments.push_back(nullptr);
+    ::execv(program.c_str(), arguments.data());
+    throw Error(system_error(ErrorKind::io, format("cannot run \"{}\"", program), errno))
+        .with_hint("It belongs beside walden-fetch, which leaves S3 to it.");
 }
 
 }  // namespace
@@ -148,7 +33,13 @@ int run(int argc, char** argv) {
 }  // namespace walden
 
 int main(int argc, char** argv) {
-    walden::cli::prepare_process(walden::exit_internal, walden::exit_internal);
-    walden::cli::set_program_name("walden-fetch");
-    return walden::run(argc, argv);
+    using namespace walden;
+    cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
+    cli::set_program_name("walden-fetch");
+    return cli::run_fetch(argc, argv, "walden-fetch",
+                          [&](const cli::Config& config) -> std::unique_ptr<vault::ObjectStorage> {
+                              if (storage::s3::is_s3_url(config.store_url))
+                                  become_walden(argc, argv);
+                              return cli::open_local_storage(config);
+                          });
 }

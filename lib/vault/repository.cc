@@ -199,7 +199,8 @@ void Repository::unlock(const crypto::UnlockSecret& secret) {
 void Repository::require_empty(ObjectStorage& storage) {
     std::string found;
     storage.list("", "", [&](const ObjectInfo& object) {
-        if (object.key.starts_with(key_slot_prefix)) return true;
+        if (object.key.starts_with(key_slot_prefix) || object.key.starts_with(check_prefix))
+            return true;
         found = object.key;
         return false;
     });

@@ -45,8 +45,8 @@ public:
     /// The descriptor alone. nullopt if the store is reachable and holds none.
     [[nodiscard]] static std::optional<Descriptor> read_descriptor(ObjectStorage& storage);
 
-    /// Throws Error(conflict) if the store holds anything but key slots (which a creation that was
-    /// interrupted leaves).
+    /// Throws Error(conflict) if the store holds anything but what a creation that was interrupted
+    /// leaves: key slots, and the objects of its probe.
     static void require_empty(ObjectStorage& storage);
 
     /// Makes a repository in an empty store. With encryption, `secret` opens its first slot, which

@@ -85,6 +85,21 @@ std::chrono::milliseconds duration_of(const toml::node& node) {
     return std::chrono::milliseconds(total);
 }
 
+/// "512KiB", "8MiB".
+std::size_t size_of(const toml::node& node, std::size_t min, std::size_t max) {
+    const auto value = node.value_exact<std::string>();
+    const BadValue bad{format("a size such as \"8MiB\", from {}MiB to {}MiB", min >> 20, max >> 20)};
+    if (!value) throw bad;
+    std::uint32_t count = 0;
+    const auto [end, error] =
+        std::from_chars(value->data(), value->data() + value->size(), count);
+    const std::string_view unit(end, static_cast<std::size_t>(value->data() + value->size() - end));
+    const unsigned shift = unit == "KiB" ? 10 : unit == "MiB" ? 20 : 0;
+    const std::size_t total = static_cast<std::size_t>(count) << shift;
+    if (error != std::errc() || shift == 0 || total < min || total > max) throw bad;
+    return total;
+}
+
 template <class Choice>
 Choice choice_of(const toml::node& node,
                  std::initializer_list<std::pair<std::string_view, Choice>> choices) {
@@ -122,9 +137,122 @@ struct Setting {
     std::function<void(Config&, const toml::node&)> read;
 };
 
+/// A text that becomes a header of a request.
+std::string header_text_of(const toml::node& node) {
+    std::string value = text_of(node);
+    if (std::any_of(value.begin(), value.end(), [](char c) { return c <= ' ' || c > '~'; }))
+        throw BadValue{"a text of visible ASCII characters without blanks"};
+    return value;
+}
+
+std::string endpoint_of(const toml::node& node) {
+    std::string value = text_of(node);
+    while (value.ends_with('/')) value.pop_back();
+    try {
+        storage::s3::require_valid_endpoint(value);
+    } catch (const Error&) {
+        throw BadValue{"the address of a server: https://host or https://host:port"};
+    }
+    return value;
+}
+
+/// Where an S3 store is, and how it is reached.
+std::vector<Setting> s3_connection_settings() {
+    using namespace storage::s3;
+    return {
+        {{"store.endpoint", "unset", "of an S3 store that is not AWS: https://host:port"},
+         [](Config& c, const toml::node& n) { c.s3.endpoint = endpoint_of(n); }},
+        {{"store.region", "unset",
+          "of the S3 bucket; else AWS_REGION, the profile's, or us-east-1"},
+         [](Config& c, const toml::node& n) { c.s3.region = header_text_of(n); }},
+        {{"store.path_style", "unset",
+          "true: the bucket is in the path of URLs, false: in the host's name; else true with an "
+          "endpoint, false on AWS"},
+         [](Config& c, const toml::node& n) {
+             c.s3.addressing = flag_of(n) ? Addressing::path : Addressing::virtual_host;
+         }},
+        {{"store.profile", "unset", "profile of the shared AWS files to use, whatever else is set"},
+         [](Config& c, const toml::node& n) { c.s3.profile = text_of(n); }},
+        {{"store.ca_file", "unset", "certificates (PEM) to trust instead of the system's"},
+         [](Config& c, const toml::node& n) { c.s3.ca_file = absolute_path_of(n); }},
+        {{"store.proxy", "unset", "HTTP proxy; those of the environment are not used"},
+         [](Config& c, const toml::node& n) { c.s3.proxy = header_text_of(n); }},
+        {{"store.connect_timeout", "\"10s\"", "of one connection to the S3 store"},
+         [](Config& c, const toml::node& n) { c.s3.connect_timeout = duration_of(n); }},
+        {{"store.stall_timeout", "\"20s\"", "a request that moves no byte for so long has failed"},
+         [](Config& c, const toml::node& n) { c.s3.stall_timeout = duration_of(n); }},
+        {{"store.request_timeout", "\"2min\"", "of one request, however it goes"},
+         [](Config& c, const toml::node& n) { c.s3.request_timeout = duration_of(n); }},
+    };
+}
+
+/// How an S3 store keeps objects.
+std::vector<Setting> s3_object_settings() {
+    using namespace storage::s3;
+    constexpr std::size_t size_max = vault::ObjectStorage::object_size_max;
+    return {
+        {{"store.storage_class", "unset", "S3 storage class of new objects; else the bucket's"},
+         [](Config& c, const toml::node& n) { c.s3.storage_class = header_text_of(n); }},
+        {{"store.sse", "unset", "encryption by the store as well: \"AES256\" or \"aws:kms\""},
+         [](Config& c, const toml::node& n) {
+             c.s3.sse = choice_of<std::string>(n, {{"AES256", "AES256"}, {"aws:kms", "aws:kms"}});
+         }},
+        {{"store.sse_kms_key_id", "unset", "the key of \"aws:kms\"; else the account's"},
+         [](Config& c, const toml::node& n) { c.s3.sse_kms_key_id = header_text_of(n); }},
+        {{"store.object_lock_mode", "unset", "retention of new objects: \"governance\" or "
+                                             "\"compliance\""},
+         [](Config& c, const toml::node& n) {
+             c.s3.object_lock_mode =
+                 choice_of<ObjectLockMode>(n, {{"governance", ObjectLockMode::governance},
+                                               {"compliance", ObjectLockMode::compliance}});
+         }},
+        {{"store.object_lock_days", "unset", "how long new objects are retained"},
+         [](Config& c, const toml::node& n) {
+             c.s3.object_lock_days = static_cast<std::uint32_t>(number_of(n, 1, 36'500));
+         }},
+        {{"store.multipart_threshold", "\"16MiB\"",
+          "larger objects go to S3 in parts; \"64MiB\": none does"},
+         [](Config& c, const toml::node& n) {
+             c.s3.multipart_threshold = size_of(n, part_size_min, size_max);
+         }},
+        {{"store.part_size", "\"8MiB\"", "of these parts"},
+         [](Config& c, const toml::node& n) { c.s3.part_size = size_of(n, part_size_min, size_max); }},
+        {{"store.concurrency", "4", "parts of one object at a time"},
+         [](Config& c, const toml::node& n) {
+             c.s3.concurrency = static_cast<std::size_t>(number_of(n, 1, 64));
+         }},
+        {{"store.checksum", "\"crc32c\"",
+          "that S3 verifies and keeps: \"crc32c\", \"crc64nvme\" or \"none\""},
+         [](Config& c, const toml::node& n) {
+             c.s3.checksum = choice_of<Checksum>(n, {{"crc32c", Checksum::crc32c},
+                                                     {"crc64nvme", Checksum::crc64nvme},
+                                                     {"none", Checksum::none}});
+         }},
+        {{"store.payload_hash", "\"always\"",
+          "SHA-256 of what is sent to S3: \"always\", or where the endpoint is \"http\""},
+         [](Config& c, const toml::node& n) {
+             c.s3.payload_hash = choice_of<PayloadHash>(
+                 n, {{"always", PayloadHash::always}, {"http", PayloadHash::http}});
+         }},
+        {{"store.fencing", "\"required\"",
+          "\"none\" accepts an S3 store that cannot keep objects from being overwritten"},
+         [](Config& c, const toml::node& n) {
+             c.s3.fencing = choice_of<Fencing>(
+                 n, {{"required", Fencing::required}, {"none", Fencing::none}});
+         }},
+    };
+}
+
+std::vector<Setting> all_settings();
+
 /// The one table of settings.
 const std::vector<Setting>& settings() {
-    static const std::vector<Setting> table = {
+    static const std::vector<Setting> table = all_settings();
+    return table;
+}
+
+std::vector<Setting> all_settings() {
+    std::vector<Setting> table = {
         {{"cluster", "required", "name of this cluster in the store: letters, digits, _ and -"},
          [](Config& c, const toml::node& n) {
              c.cluster = text_of(n);
@@ -136,7 +264,7 @@ const std::vector<Setting>& settings() {
         {{"state_dir", "\"/var/lib/walden/state\"",
           "where this host keeps its instance id; may be lost at any time"},
          [](Config& c, const toml::node& n) { c.state_dir = absolute_path_of(n); }},
-        {{"store.url", "required", "where the repository is: file:///absolute/path"},
+        {{"store.url", "required", "where the repository is: file:///absolute/path or s3://bucket/prefix"},
          [](Config& c, const toml::node& n) { c.store_url = text_of(n); }},
         {{"store.id", "unset", "the repository's id; if given, any other one is refused"},
          [](Config& c, const toml::node& n) {
@@ -203,6 +331,12 @@ const std::vector<Setting>& settings() {
         {{"fetch.deadline", "\"60s\"", "until when walden-fetch tries again"},
          [](Config& c, const toml::node& n) { c.fetch_deadline = duration_of(n); }},
     };
+    const auto place = std::find_if(table.begin(), table.end(), [](const Setting& setting) {
+        return setting.help.name == "encryption.enabled";
+    });
+    std::vector<Setting> store = s3_connection_settings();
+    for (Setting& setting : s3_object_settings()) store.push_back(std::move(setting));
+    table.insert(place, store.begin(), store.end());
     return table;
 }
 
@@ -254,6 +388,21 @@ private:
 
     Config& config_;
 };
+
+/// What one setting of an S3 store needs of another.
+void complete_s3(Config& config) {
+    using storage::s3::ObjectLockMode;
+    const auto refuse = [&](std::string_view what) {
+        throw Error(ErrorKind::usage, format("{}: {}", config.path, what));
+    };
+    if (storage::s3::is_s3_url(config.store_url))
+        in_context([&] { return config.path; },
+                   [&] { storage::s3::apply_s3_url(config.s3, config.store_url); });
+    if (!config.s3.sse_kms_key_id.empty() && config.s3.sse != "aws:kms")
+        refuse("store.sse_kms_key_id needs store.sse = \"aws:kms\"");
+    if ((config.s3.object_lock_mode == ObjectLockMode::none) != (config.s3.object_lock_days == 0))
+        refuse("store.object_lock_mode and store.object_lock_days need each other");
+}
 
 void require_complete(const Config& config) {
     const auto missing = [&](std::string_view name) {
@@ -346,6 +495,7 @@ Config parse_config(std::string_view text, const std::string& path) {
         throw Error(ErrorKind::usage, format("{}: configuration is {}", path, error.what()));
     }
     require_complete(config);
+    complete_s3(config);
     return config;
 }
 

@@ -12,6 +12,7 @@
 #include "crypto/key_bundle.h"
 #include "crypto/key_source.h"
 #include "recovery/fetcher.h"
+#include "storage/s3/s3_settings.h"
 
 namespace walden::cli {
 
@@ -28,6 +29,7 @@ struct Config {
 
     std::string store_url;
     std::optional<crypto::RepositoryId> store_id;
+    storage::s3::S3Settings s3;  ///< bucket and prefix are those of an s3:// URL
 
     bool encryption_enabled = true;
     std::optional<crypto::KeySource> key_source;  ///< none only if not enabled

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <cstring>
 
+#include "base/file.h"
 #include "crypto/process_memory.h"
 
 namespace walden::cli {
@@ -52,6 +53,13 @@ void prepare_process(int exit_code, int crash_exit_code) {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     crypto::protect_process_memory();
+}
+
+std::string program_directory() {
+    std::string path(4096, '\0');
+    const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+    path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return parent_directory(path);
 }
 
 }  // namespace walden::cli

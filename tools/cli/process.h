@@ -1,6 +1,8 @@
 // How the programs start and die, whatever PostgreSQL let them inherit.
 #pragma once
 
+#include <string>
+
 namespace walden::cli {
 
 /// Undoes what a command inherits from the server (SIGINT, SIGPIPE, SIGALRM, ... ignored: fault
@@ -10,5 +12,8 @@ namespace walden::cli {
 /// "no such file" (faults 15, 17; invariants 3 and 17). Also keeps keys out of core files. Call
 /// first in main().
 void prepare_process(int exit_code, int crash_exit_code);
+
+/// Where the program that runs lies: the others of walden are beside it.
+[[nodiscard]] std::string program_directory();
 
 }  // namespace walden::cli

@@ -13,16 +13,6 @@ namespace walden::cli {
 
 namespace {
 
-storage::RetryOptions retry_options(std::chrono::milliseconds deadline) {
-    storage::RetryOptions options;
-    options.deadline = storage::RetryOptions::Clock::now() + deadline;
-    options.observe = [](const storage::RetryNotice& notice) {
-        report_warning(format("{}: {}; trying again in {} ms", notice.verb, notice.error.message(),
-                              notice.delay.count()));
-    };
-    return options;
-}
-
 std::string join(const std::vector<std::uint64_t>& numbers) {
     std::string text;
     for (const std::uint64_t number : numbers)
@@ -57,12 +47,34 @@ crypto::UnlockSecret load_secret(const Config& config) {
 
 }  // namespace
 
-Session::Session(Config config, std::chrono::milliseconds deadline) : config_(std::move(config)) {
-    backend_ = storage::open_storage(config_.store_url);
+storage::RetryOptions retry_options(std::chrono::milliseconds deadline) {
+    storage::RetryOptions options;
+    options.deadline = storage::RetryOptions::Clock::now() + deadline;
+    options.observe = [](const storage::RetryNotice& notice) {
+        report_warning(format("{}: {}; trying again in {} ms", notice.verb, notice.error.message(),
+                              notice.delay.count()));
+    };
+    return options;
+}
+
+std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config) {
+    return storage::open_storage(config.store_url);
+}
+
+Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open)
+    : config_(std::move(config)) {
+    backend_ = open(config_);
     storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline));
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
         [&] { return load_secret(config_); });
+    if (storage::s3::is_s3_url(config_.store_url) && !repository_->descriptor().fencing_proven &&
+        config_.s3.fencing == storage::s3::Fencing::required)
+        throw Error(ErrorKind::usage,
+                    format("store {} does not keep an object from being overwritten",
+                           config_.store_url))
+            .with_hint("\"walden init\" found that out. Set fencing = \"none\" in [store] if there is "
+                       "surely one writer.");
 }
 
 std::optional<std::uint64_t> Session::local_system_identifier() const {

@@ -1,6 +1,7 @@
 // From a configuration to an open repository and the cluster in it: what every program does first.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,12 +15,23 @@
 
 namespace walden::cli {
 
+/// Opens the store that a configuration names.
+using StorageOpener = std::function<std::unique_ptr<vault::ObjectStorage>(const Config&)>;
+
+/// Knows file:// only, and so does not link libcurl.
+[[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config);
+
+/// Retries until `deadline` from now, with a warning for each.
+[[nodiscard]] storage::RetryOptions retry_options(std::chrono::milliseconds deadline);
+
 /// An open repository. Movable; what it hands out refers to it.
 class Session {
 public:
     /// Opens storage and repository as configured. Attempts go on until `deadline` from now.
-    /// Throws what open_storage and Repository::open throw.
-    Session(Config config, std::chrono::milliseconds deadline);
+    /// Throws what `open` and Repository::open throw; Error(usage) if the repository is known to lie
+    /// in a store that does not fence, and the configuration does not accept that.
+    Session(Config config, std::chrono::milliseconds deadline,
+            const StorageOpener& open = open_local_storage);
 
     [[nodiscard]] const Config& config() const { return config_; }
 

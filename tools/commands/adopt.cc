@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "wal/file_name.h"
@@ -29,7 +30,7 @@ bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
 
 int adopt(const Common& common, std::uint32_t timeline) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive_deadline);
+    const cli::Session session(config, config.archive_deadline, open_any_store);
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     if (!is_known(vault, timeline))

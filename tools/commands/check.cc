@@ -6,6 +6,7 @@
 #include "pg/server.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
@@ -105,6 +106,27 @@ void check_store(const cli::Session& session, Checker& checker) {
     else
         checker.problem("the store let an existing object be created again",
                         "It cannot keep two servers from overwriting each other.");
+}
+
+/// Parts that somebody pays for and nobody sees.
+void check_uploads(const cli::Config& config, Checker& checker) {
+    const auto s3 = open_s3_store(config);
+    if (!s3) return;
+    const auto yesterday = std::chrono::system_clock::now() - std::chrono::hours(24);
+    std::size_t old_count = 0;
+    std::string example;
+    for (const storage::s3::Upload& upload : s3->list_unfinished_uploads()) {
+        if (upload.started > yesterday) continue;
+        ++old_count;
+        example = format("{} of {}", upload.key, storage::s3::iso_time(upload.started));
+    }
+    if (old_count == 0)
+        checker.ok("no multipart upload was left unfinished for more than a day");
+    else
+        checker.warning(format("{} multipart upload{} unfinished for more than a day, such as {}",
+                               old_count, old_count == 1 ? " is" : "s are", example),
+                        "Their parts take room and are not listed. A lifecycle rule "
+                        "(AbortIncompleteMultipartUpload) removes them.");
 }
 
 void check_archive(const cli::Session& session, Checker& checker) {
@@ -250,10 +272,11 @@ int check(const Common& common, const CheckOptions& options) {
     Checker checker;
     checker.group([&] {
         const cli::Config config = cli::read_config(common.config_path);
-        const cli::Session session(config, config.archive_deadline);
+        const cli::Session session(config, config.archive_deadline, open_any_store);
         checker.ok(format("repository {}", to_hex(session.repository().descriptor().id)));
         checker.group([&] { check_keys(session, checker); });
         checker.group([&] { check_store(session, checker); });
+        checker.group([&] { check_uploads(config, checker); });
         checker.group([&] { check_archive(session, checker); });
         if (options.asks_server)
             checker.group([&] { check_server(session, options.conninfo, checker); });

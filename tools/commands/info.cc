@@ -5,6 +5,7 @@
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
@@ -189,7 +190,7 @@ cli::Json repository_json(const cli::Session& session) {
 
 int info(const Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive_deadline);
+    const cli::Session session(config, config.archive_deadline, open_any_store);
     cli::Json clusters = cli::Json::array();
     if (common.output == Output::text) print_repository(session);
     bool is_complete = true;

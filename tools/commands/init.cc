@@ -9,11 +9,14 @@
 #include "base/format.h"
 #include "base/random.h"
 #include "pg/data_directory.h"
-#include "storage/open_storage.h"
+#include "storage/fencing_probe.h"
 #include "tools/cli/json.h"
+#include "tools/cli/process.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
+#include "vault/layout.h"
 #include "vault/repository.h"
 
 namespace walden::commands {
@@ -27,6 +30,7 @@ struct InitResult {
     std::optional<std::uint64_t> system_identifier;
     std::string archive_command;
     std::string restore_command;
+    std::string completion;  ///< of multipart uploads: see try_completion; empty if not tried
 };
 
 /// The configured key; a key file that does not exist yet is made.
@@ -44,37 +48,70 @@ crypto::UnlockSecret ensure_secret(const cli::Config& config, InitResult& result
     return secret;
 }
 
-/// Whether the store refuses to create what exists, and keeps what it had.
-bool proves_fencing(vault::ObjectStorage& storage) {
+/// Whether the store creates only if absent. S3 is asked with the condition, whatever the
+/// configuration accepts: a storage that need not rely on it would look first and so hide the truth.
+storage::FencingProof prove_fencing(const cli::Config& config, vault::ObjectStorage& storage,
+                                    const std::string& key) {
+    if (!storage::s3::is_s3_url(config.store_url)) return storage::probe_fencing(storage, key);
+    cli::Config strict = config;
+    strict.s3.fencing = storage::s3::Fencing::required;
+    try {
+        return storage::probe_fencing(*open_any_store(strict), key);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage) throw;
+        return {.is_proven = false, .reason = error.message()};
+    }
+}
+
+/// What happens if a multipart upload is completed under a name that is taken.
+std::string try_completion(const cli::Config& config, const std::string& key) {
     using Outcome = vault::ObjectStorage::PutOutcome;
-    const std::string key = format("walden.probe.{}", to_hex(random_array<8>()));
-    const bool first = storage.put_new(key, as_bytes("one")) == Outcome::created;
-    const bool second = storage.put_new(key, as_bytes("two")) == Outcome::already_present;
-    Bytes kept;
-    const bool is_kept = storage.get(key, kept) && as_text(kept) == "one";
-    const std::vector<std::string> keys = {key};
-    storage.remove(keys);
-    return first && second && is_kept;
+    const auto s3 = open_s3_store(config);
+    if (!s3) return "";
+    try {
+        static_cast<void>(s3->put_new_in_parts(key, as_bytes("first")));
+        const Outcome second = s3->put_new_in_parts(key, as_bytes("second"));
+        storage::remove_if_allowed(*s3, {key});
+        return second == Outcome::already_present ? "conditional" : "unconditional";
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage) throw;
+        return "unsupported";
+    }
+}
+
+void require_fencing(const cli::Config& config, const InitOptions& options,
+                     const storage::FencingProof& proof) {
+    if (proof.is_proven) return;
+    const bool is_s3 = storage::s3::is_s3_url(config.store_url);
+    const bool is_accepted = is_s3 ? config.s3.fencing == storage::s3::Fencing::none
+                                   : options.accepts_unfenced;
+    if (is_accepted) return;
+    throw Error(ErrorKind::usage, format("\"{}\" does not keep an object from being overwritten",
+                                         config.store_url))
+        .with_detail(format("The probe: {}.", proof.reason))
+        .with_hint(format("Two servers could overwrite each other's WAL there. Use another store, or {} "
+                          "if there is surely one writer.",
+                          is_s3 ? "set fencing = \"none\" in [store]" : "--accept-unfenced"));
 }
 
 void ensure_repository(const cli::Config& config, const InitOptions& options, InitResult& result) {
-    storage::create_storage(config.store_url);
-    const auto storage = storage::open_storage(config.store_url);
-    if (vault::Repository::read_descriptor(*storage)) return;
+    create_any_store(config);
+    const auto backend = open_any_store(config);
+    storage::RetryingStorage storage(*backend, cli::retry_options(config.archive_deadline));
+    if (vault::Repository::read_descriptor(storage)) return;
 
-    vault::Repository::require_empty(*storage);
-    const bool is_fenced = proves_fencing(*storage);
-    if (!is_fenced && !options.accepts_unfenced)
-        throw Error(ErrorKind::usage, format("\"{}\" does not keep an object from being overwritten",
-                                             config.store_url))
-            .with_hint("Two servers could overwrite each other's WAL there. Use another store.");
+    vault::Repository::require_empty(storage);
+    const std::string probe = format("{}{}", vault::check_prefix, to_hex(random_array<8>()));
+    const storage::FencingProof proof = prove_fencing(config, *backend, probe);
+    require_fencing(config, options, proof);
+    result.completion = try_completion(config, probe + ".3");
     std::optional<crypto::UnlockSecret> secret;
     if (config.encryption_enabled) secret.emplace(ensure_secret(config, result));
     vault::Repository::create(
-        *storage,
+        storage,
         {.id = config.store_id.value_or(random_array<16>()),
          .suite = secret ? crypto::Suite::aes_256_gcm : crypto::Suite::none,
-         .fencing_proven = is_fenced,
+         .fencing_proven = proof.is_proven,
          .created = now_rfc3339()},
         secret ? &*secret : nullptr,
         {.label = format("init on {}", archive::describe_host()),
@@ -109,15 +146,8 @@ void ensure_cluster(const cli::Session& session, const InitOptions& options, Ini
     result.registered_cluster = true;
 }
 
-std::string program_directory() {
-    std::string path(4096, '\0');
-    const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-    path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-    return parent_directory(path);
-}
-
 void make_commands(const cli::Config& config, InitResult& result) {
-    const std::string directory = program_directory();
+    const std::string directory = cli::program_directory();
     const std::string option =
         config.path == cli::default_config_path ? "" : format(" --config {}", config.path);
     result.archive_command = format("{}/walden-push{} %p", directory, option);
@@ -152,6 +182,13 @@ void print_text(const cli::Session& session, const InitResult& result) {
         print_line(format("{} cluster \"{}\", system identifier {}",
                           result.registered_cluster ? "Registered" : "Found", config.cluster,
                           *result.system_identifier));
+    if (!session.repository().descriptor().fencing_proven)
+        print_line("WARNING: the store does not keep objects from being overwritten. Let only one "
+                   "server archive there.");
+    else if (result.completion == "unconditional")
+        print_line("The store ignores the condition on multipart uploads; walden looks first there.");
+    else if (result.completion == "unsupported")
+        print_line("The store has no multipart uploads: set multipart_threshold = \"64MiB\".");
     print_key_advice(config, result);
     print_line(
         format("\nFor postgresql.conf:\n\n"
@@ -179,7 +216,7 @@ int init(const Common& common, const InitOptions& options) {
     require_owner_of(config.pgdata);
     InitResult result;
     ensure_repository(config, options, result);
-    const cli::Session session(config, config.archive_deadline);
+    const cli::Session session(config, config.archive_deadline, open_any_store);
     ensure_cluster(session, options, result);
     make_commands(config, result);
     if (common.output == Output::text) {
@@ -190,6 +227,9 @@ int init(const Common& common, const InitOptions& options) {
                      {"made_repository", result.made_repository},
                      {"made_key_file", result.made_key_file},
                      {"registered_cluster", result.registered_cluster},
+                     {"fencing", session.repository().descriptor().fencing_proven ? "proven" : "none"},
+                     {"multipart_completion",
+                      result.completion.empty() ? cli::Json() : cli::Json(result.completion)},
                      {"cluster", config.cluster},
                      {"system_identifier", result.system_identifier
                                                ? cli::Json(format("{}", *result.system_identifier))

@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
@@ -61,7 +62,7 @@ cli::Session open_session(const Common& common, const KeyOptions& options) {
         throw Error(ErrorKind::usage, "the repository is not encrypted: it has no keys");
     if (options.unlocks_by_passphrase) config.key_source = ask_passphrase();
     const auto deadline = config.archive_deadline;
-    return {std::move(config), deadline};
+    return {std::move(config), deadline, open_any_store};
 }
 
 void require_read_bundle(const cli::Session& session) {
@@ -217,7 +218,7 @@ int test_key(const Common& common, const KeyOptions& options) {
     else if (options.is_passphrase)
         config.key_source = ask_passphrase();
     const auto deadline = config.archive_deadline;
-    const cli::Session session(std::move(config), deadline);
+    const cli::Session session(std::move(config), deadline, open_any_store);
     const crypto::KeyBundle& bundle = *session.repository().bundle();
     const bool can_read = bundle.kind() == crypto::BundleKind::read;
     // The proof is a content that was sealed and opened again with nothing but this key.

@@ -8,6 +8,7 @@
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
@@ -75,7 +76,7 @@ void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
 int verify(const Common& common, const VerifyOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     // A verification may take hours; every single request still has its own end.
-    const cli::Session session(config, std::chrono::hours(24 * 7));
+    const cli::Session session(config, std::chrono::hours(24 * 7), open_any_store);
     inspect::VerifyReport report;
     report.problems = inspect::verify_repository(session.storage());
     for (const std::uint64_t system : session.systems_in_store()) {

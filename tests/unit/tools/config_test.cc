@@ -239,7 +239,75 @@ TEST_CASE("each default that the help shows may be written out", "[config]") {
         if (help.default_value == "required" || help.default_value == "unset") continue;
         CHECK(refusal(minimal + format("{} = {}\n", help.name, help.default_value)) == "accepted");
     }
-    CHECK(setting_help().size() == 17);
+    CHECK(setting_help().size() == 37);
+}
+
+TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[config]") {
+    std::string text = minimal;
+    text.replace(text.find("file:///srv/store"), 17, "s3://my-bucket/some/prefix");
+    using namespace storage::s3;
+    const S3Settings plain = parse(text).s3;
+    CHECK(plain.bucket == "my-bucket");
+    CHECK(plain.prefix == "some/prefix");
+    CHECK(plain.endpoint.empty());
+    CHECK_FALSE(plain.addressing.has_value());
+    CHECK(plain.fencing == Fencing::required);
+    CHECK(plain.checksum == Checksum::crc32c);
+    CHECK(plain.multipart_threshold == std::size_t{16} << 20);
+
+    const S3Settings all = parse(text +
+                                 "store.endpoint = \"https://s3.example.net:8443/\"\n"
+                                 "store.region = \"eu-west-1\"\n"
+                                 "store.path_style = false\n"
+                                 "store.profile = \"backup\"\n"
+                                 "store.ca_file = \"/etc/ca.pem\"\n"
+                                 "store.storage_class = \"STANDARD_IA\"\n"
+                                 "store.sse = \"aws:kms\"\n"
+                                 "store.sse_kms_key_id = \"arn:aws:kms:eu-west-1:1:key/x\"\n"
+                                 "store.object_lock_mode = \"compliance\"\n"
+                                 "store.object_lock_days = 37\n"
+                                 "store.multipart_threshold = \"64MiB\"\n"
+                                 "store.part_size = \"6144KiB\"\n"
+                                 "store.concurrency = 8\n"
+                                 "store.checksum = \"crc64nvme\"\n"
+                                 "store.payload_hash = \"http\"\n"
+                                 "store.connect_timeout = \"500ms\"\n"
+                                 "store.fencing = \"none\"\n")
+                               .s3;
+    CHECK(all.endpoint == "https://s3.example.net:8443");
+    CHECK(all.addressing == Addressing::virtual_host);
+    CHECK(all.sse_kms_key_id == "arn:aws:kms:eu-west-1:1:key/x");
+    CHECK(all.object_lock_mode == ObjectLockMode::compliance);
+    CHECK(all.object_lock_days == 37);
+    CHECK(all.part_size == 6144U << 10);
+    CHECK(all.connect_timeout == 500ms);
+    CHECK(all.fencing == Fencing::none);
+    CHECK(all.payload_hash == PayloadHash::http);
+}
+
+TEST_CASE("settings of an S3 store that cannot be are refused", "[config]") {
+    CHECK(refusal_of_line("store.endpoint = \"s3.example.net\"") ==
+          "/etc/w.toml:5: store.endpoint must be the address of a server: https://host or "
+          "https://host:port");
+    CHECK(refusal_of_line("store.endpoint = \"https://h/bucket\"").find("must be") !=
+          std::string::npos);
+    CHECK(refusal_of_line("store.part_size = \"4MiB\"") ==
+          "/etc/w.toml:5: store.part_size must be a size such as \"8MiB\", from 5MiB to 64MiB");
+    CHECK(refusal_of_line("store.part_size = 8388608").find("must be") != std::string::npos);
+    CHECK(refusal_of_line("store.region = \"a b\"").find("must be") != std::string::npos);
+    CHECK(refusal_of_line("store.storage_class = \"A\\r\\nX: y\"").find("must be") !=
+          std::string::npos);
+    CHECK(refusal_of_line("store.sse_kms_key_id = \"k\"") ==
+          "/etc/w.toml: store.sse_kms_key_id needs store.sse = \"aws:kms\"");
+    CHECK(refusal_of_line("store.object_lock_days = 3") ==
+          "/etc/w.toml: store.object_lock_mode and store.object_lock_days need each other");
+    for (const char* url : {"s3://", "s3:///x", "s3://a", "s3://bucket/a//b", "s3://bucket/../x",
+                            "s3://bucket/a b", "s3://buc ket", "s3://b..b/x"}) {
+        INFO(url);
+        std::string text = minimal;
+        text.replace(text.find("file:///srv/store"), 17, url);
+        CHECK(refusal(text).starts_with(format("/etc/w.toml: store URL \"{}\" ", url)));
+    }
 }
 
 TEST_CASE("CRLF and a byte order mark are accepted (fault 94)", "[config]") {

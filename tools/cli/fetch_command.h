@@ -1,0 +1,25 @@
+// What walden-fetch does, and `walden fetch` for the stores that walden-fetch cannot reach.
+#pragma once
+
+#include <string_view>
+
+#include "tools/cli/session.h"
+
+namespace walden::cli {
+
+// PostgreSQL reads 1 to 125 as "no such file" and, without a recovery target, opens the database
+// there; above 125 it stops (design, section 5). So 1 is only ever the store's own word.
+enum FetchExitCode : int {
+    fetch_exit_not_there = 1,
+    fetch_exit_unreachable = 200,
+    fetch_exit_configuration = 201,
+    fetch_exit_integrity = 202,
+    fetch_exit_foreign = 203,
+    fetch_exit_internal = 204,
+};
+
+/// The whole program, from the command line ("[--config FILE] NAME PATH" behind argv[0]) to the exit
+/// status; nothing is thrown. prepare_process() was called with fetch_exit_internal.
+int run_fetch(int argc, char** argv, std::string_view program, const StorageOpener& open);
+
+}  // namespace walden::cli
