@@ -10,8 +10,9 @@ namespace walden::storage {
 
 namespace {
 
+constexpr std::string_view scheme = "file://";
+
 std::string directory_of(const std::string& url) {
-    constexpr std::string_view scheme = "file://";
     if (!url.starts_with(scheme))
         throw Error(ErrorKind::usage, format("store URL \"{}\" is not supported", url))
             .with_hint("Write file:///absolute/path.");
@@ -28,6 +29,8 @@ std::string directory_of(const std::string& url) {
 std::unique_ptr<vault::ObjectStorage> open_storage(const std::string& url) {
     return std::make_unique<PosixStorage>(directory_of(url));
 }
+
+bool is_directory_url(const std::string& url) { return url.starts_with(scheme); }
 
 void create_storage(const std::string& url) { PosixStorage::create_root(directory_of(url)); }
 

@@ -13,12 +13,14 @@ namespace walden::cli {
 
 namespace {
 
-storage::RetryOptions retry_options(std::chrono::milliseconds deadline) {
+storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
+                                    const std::function<void()>& on_retry) {
     storage::RetryOptions options;
     options.deadline = storage::RetryOptions::Clock::now() + deadline;
-    options.observe = [](const storage::RetryNotice& notice) {
+    options.observe = [on_retry](const storage::RetryNotice& notice) {
         report_warning(format("{}: {}; trying again in {} ms", notice.verb, notice.error.message(),
                               notice.delay.count()));
+        on_retry();
     };
     return options;
 }
@@ -57,9 +59,11 @@ crypto::UnlockSecret load_secret(const Config& config) {
 
 }  // namespace
 
-Session::Session(Config config, std::chrono::milliseconds deadline) : config_(std::move(config)) {
+Session::Session(Config config, std::chrono::milliseconds deadline,
+                 const std::function<void()>& on_retry)
+    : config_(std::move(config)) {
     backend_ = storage::open_storage(config_.store_url);
-    storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline));
+    storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline, on_retry));
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
         [&] { return load_secret(config_); });

@@ -1,6 +1,7 @@
 // From a configuration to an open repository and the cluster in it: what every program does first.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,9 +18,11 @@ namespace walden::cli {
 /// An open repository. Movable; what it hands out refers to it.
 class Session {
 public:
-    /// Opens storage and repository as configured. Attempts go on until `deadline` from now.
-    /// Throws what open_storage and Repository::open throw.
-    Session(Config config, std::chrono::milliseconds deadline);
+    /// Opens storage and repository as configured. Attempts go on until `deadline` from now;
+    /// `on_retry` is called before each but the first, from any thread. Throws what open_storage and
+    /// Repository::open throw.
+    Session(Config config, std::chrono::milliseconds deadline,
+            const std::function<void()>& on_retry = [] {});
 
     [[nodiscard]] const Config& config() const { return config_; }
 
