@@ -1,15 +1,15 @@
 #include "bench/scratch_cluster.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <filesystem>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/hash.h"
 #include "bench/child_process.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
 
 namespace walden::bench {
 
@@ -43,10 +43,10 @@ ScratchCluster::ScratchCluster(const std::string& parent, std::string programs,
     write_file_durably(pgdata_ + "/global/pg_control", make_control_file(segment), 0600);
     write_file_durably(pgdata_ + "/PG_VERSION", as_bytes("15\n"), 0600);
     write_file_durably(pgdata_ + "/" + segment_path(), segment, 0600);
-    const std::string text =
-        format("cluster = \"bench\"\npgdata = \"{}\"\nstate_dir = \"{}/state\"\n[store]\nurl = "
-               "\"file://{}/store\"\n[encryption]\nkey_file = \"{}/key\"\n{}",
-               pgdata_, directory_, directory_, directory_, settings);
+    const std::string text = format(
+        "cluster = \"bench\"\npgdata = \"{}\"\nstate_dir = \"{}/state\"\n[store]\nurl = "
+        "\"file://{}/store\"\n[agent]\nenabled = false\n[encryption]\nkey_file = \"{}/key\"\n{}",
+        pgdata_, directory_, directory_, directory_, settings);
     write_file_durably(config_, as_bytes(text), 0600);
     require_child({programs + "/walden", "--config", config_, "init"}, directory_);
     fs::copy(directory_ + "/store", directory_ + "/store.empty", fs::copy_options::recursive);

@@ -313,15 +313,15 @@ void ArchiveService::note_backlog(std::uint64_t ready_count) {
     const auto now = Clock::now();
     if (samples_.empty() || now - samples_.back().at >= sample_distance)
         samples_.push_back({.at = now, .ready_count = ready_count});
-    while (samples_.size() > 2 && now - samples_.front().at > growth_window) samples_.pop_front();
+    while (samples_.size() > 2 && now - samples_[1].at > growth_window) samples_.pop_front();
     counts_.ready_count = ready_count;
 }
 
 std::int64_t ArchiveService::growth_per_hour() const {
     if (samples_.empty()) return 0;
-    const double hours =
-        std::chrono::duration<double, std::ratio<3600>>(Clock::now() - samples_.front().at).count();
-    if (hours * 3600 < 1) return 0;
+    const auto span = Clock::now() - samples_.front().at;
+    if (span < rate_window) return 0;  // too short to tell
+    const double hours = std::chrono::duration<double, std::ratio<3600>>(span).count();
     const double change = static_cast<double>(counts_.ready_count) -
                           static_cast<double>(samples_.front().ready_count);
     return static_cast<std::int64_t>(change / hours);

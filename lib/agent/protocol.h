@@ -82,8 +82,8 @@ struct Caller {
 struct Question {
     Caller caller;
     MessageType type = MessageType::status;
-    std::string file_name;             ///< of archive: as in pg_wal
-    archive::SourceIdentity identity;  ///< of archive: which file that is
+    std::string file_name{};             ///< of archive: as in pg_wal
+    archive::SourceIdentity identity{};  ///< of archive: which file that is
 };
 
 /// The whole message.

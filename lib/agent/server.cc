@@ -21,6 +21,7 @@ namespace {
 constexpr std::chrono::seconds question_deadline{5};
 constexpr std::chrono::seconds answer_deadline{5};
 constexpr std::chrono::seconds look_interval{5};
+constexpr std::chrono::milliseconds shortest_look{10};
 
 /// What tells one data directory from another in its place: the directory's inode is kept by
 /// initdb, the control file's is not.
@@ -112,12 +113,15 @@ bool Server::has_data_directory() const {
 LeaveReason Server::wait() {
     std::unique_lock lock(mutex_);
     for (;;) {
-        const auto idle_at = last_used_ + options_.idle_timeout;
+        // Not at once when that is over: somebody is looking at the status just now.
+        const auto idle_at =
+            std::max(last_used_ + options_.idle_timeout, Clock::now() + shortest_look);
         changed_.wait_until(lock, std::min(Clock::now() + look_interval, idle_at), [&] {
             return leaves_ && (*leaves_ != LeaveReason::superseded || busy_count_ == 0);
         });
-        const bool is_idle = busy_count_ == 0 && service_.is_idle();
-        if (!is_idle) last_used_ = Clock::now();
+        const bool is_working = !service_.is_idle();
+        const bool is_idle = busy_count_ == 0 && !is_working;
+        if (is_working) last_used_ = Clock::now();
         if (!leaves_ && !has_data_directory()) leaves_ = LeaveReason::no_data_directory;
         if (!leaves_ && is_idle && Clock::now() >= last_used_ + options_.idle_timeout)
             leaves_ = LeaveReason::idle;
@@ -145,13 +149,13 @@ void Server::serve() {
         answer(fd.get());
         const std::lock_guard lock(mutex_);
         --busy_count_;
-        last_used_ = Clock::now();
         changed_.notify_all();
     }
 }
 
 void Server::answer(int fd) {
     Bytes reply;
+    bool must_stop = false;
     const auto working = encode_message(MessageType::working, {});
     const auto keep_waiting = [&] {
         return send_message(fd, working, Clock::now() + answer_deadline);
@@ -167,6 +171,7 @@ void Server::answer(int fd) {
             const auto question = received.receipt == Receipt::message
                                       ? decode_question(received.header, received.body)
                                       : std::nullopt;
+            must_stop = question && question->type == MessageType::stop;
             if (question)
                 reply = answer_question(*question, keep_waiting);
             else
@@ -182,6 +187,8 @@ void Server::answer(int fd) {
         reply = encode_failed(Error(ErrorKind::io, error.what()));
     }
     if (!reply.empty()) static_cast<void>(send_message(fd, reply, Clock::now() + answer_deadline));
+    // The process may end at once.
+    if (must_stop) leave(LeaveReason::asked);
 }
 
 std::optional<Declined> Server::find_objection(const Question& question) {
@@ -214,7 +221,6 @@ Bytes Server::answer_question(const Question& question,
         case MessageType::status: return encode_status(status());
         case MessageType::stop:
             service_.stop_looking_ahead();
-            leave(LeaveReason::asked);
             return encode_message(MessageType::stopping, {});
         case MessageType::working:
         case MessageType::archived:
@@ -227,8 +233,15 @@ Bytes Server::answer_question(const Question& question,
     return encode_declined({.reason = DeclineReason::protocol, .text = "not a question"});
 }
 
+/// Looking at an agent does not keep it.
+void Server::note_use() {
+    const std::lock_guard lock(mutex_);
+    last_used_ = Clock::now();
+}
+
 Bytes Server::answer_archive(const Question& question,
                              const ArchiveService::KeepWaiting& keep_waiting) {
+    note_use();
     const auto answer = service_.archive(question.file_name, question.identity, keep_waiting);
     if (!answer) return {};
     if (const auto* archived = std::get_if<Archived>(&*answer)) return encode_archived(*archived);
@@ -237,6 +250,7 @@ Bytes Server::answer_archive(const Question& question,
 }
 
 Bytes Server::answer_flush(const ArchiveService::KeepWaiting& keep_waiting) {
+    note_use();
     const auto answer = service_.flush(keep_waiting);
     if (!answer) return {};
     if (const auto* count = std::get_if<std::uint64_t>(&*answer)) return encode_flushed(*count);

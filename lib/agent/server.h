@@ -65,6 +65,7 @@ private:
     [[nodiscard]] bool has_data_directory() const;
     void leave(LeaveReason reason);
     void refuse_connections();
+    void note_use();
 
     FileDescriptor listener_;
     ArchiveService& service_;

@@ -207,6 +207,8 @@ class Walden:
             "cluster": label, "pgdata": self.pgdata, "state_dir": self.state,
             "store": {"url": f"file://{self.store.root}"},
             "encryption": {"enabled": True, "key_file": self.key_file},
+            # What the programs do themselves; scenarios of the agent switch it on.
+            "agent": {"enabled": False},
         }
         self.configure(**settings)
 

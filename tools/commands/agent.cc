@@ -183,13 +183,11 @@ int run_agent(const cli::Config& config, const AgentOptions& options) {
 }
 
 int stop_agent(const cli::Config& config) {
-    const agent::AskResult result = agent::ask({.caller = cli::agent_caller(config),
-                                                .type = agent::MessageType::stop,
-                                                .file_name = {},
-                                                .identity = {}},
-                                               {.socket_path = cli::agent_socket_path(config),
-                                                .deadline = agent::Clock::now() + stop_deadline,
-                                                .user = cli::agent_user(config)});
+    const agent::AskResult result =
+        agent::ask({.caller = cli::agent_caller(config), .type = agent::MessageType::stop},
+                   {.socket_path = cli::agent_socket_path(config),
+                    .deadline = agent::Clock::now() + stop_deadline,
+                    .user = cli::agent_user(config)});
     if (result.outcome == agent::AskOutcome::absent) {
         print_line("no agent runs");
         return 0;

@@ -1,7 +1,3 @@
-#include <algorithm>
-#include <charconv>
-#include <vector>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/random.h"
@@ -10,9 +6,14 @@
 #include "pg/server.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
+#include "tools/commands/archiver_probe.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
 
 namespace walden::commands {
 
@@ -70,7 +71,8 @@ private:
 
 void check_keys(const cli::Session& session, Checker& checker) {
     if (!session.repository().bundle()) {
-        checker.warning("the archive is not encrypted", "Anybody with access to the store can read it.");
+        checker.warning("the archive is not encrypted",
+                        "Anybody with access to the store can read it.");
         return;
     }
     const crypto::KeyBundle& bundle = *session.repository().bundle();
@@ -115,10 +117,11 @@ void check_archive(const cli::Session& session, Checker& checker) {
     const auto survey = inspect::survey_cluster(vault, identity.system_identifier);
     for (const auto& timeline : survey.timelines) {
         if (timeline.runs.size() > 1)
-            checker.problem(format("timeline {} has {} holes in the archive", timeline.timeline,
-                                   timeline.runs.size() - 1),
-                            "\"walden info\" shows them. A base backup taken after the last one makes "
-                            "them harmless.");
+            checker.problem(
+                format("timeline {} has {} holes in the archive", timeline.timeline,
+                       timeline.runs.size() - 1),
+                "\"walden info\" shows them. A base backup taken after the last one makes "
+                "them harmless.");
         if (timeline.timeline > 1 && !timeline.has_history_file)
             checker.problem(format("the history of timeline {} is missing", timeline.timeline), "");
         if (timeline.newest && timeline.newest->facts.is_damaged())
@@ -137,13 +140,15 @@ void check_minor_version(const pg::Server& server, Checker& checker) {
         int major;
         int minor;
     };
+
     constexpr Floor floors[] = {{13, 13}, {14, 10}, {15, 5}, {16, 1}, {17, 2}};
     const int major = server.version() / 10'000;
     const int minor = server.version() % 10'000;
     for (const Floor& floor : floors)
         if (floor.major == major && minor < floor.minor)
-            checker.problem(format("PostgreSQL {}.{} has known errors in WAL handling", major, minor),
-                            format("Upgrade to {}.{} or newer.", floor.major, floor.minor));
+            checker.problem(
+                format("PostgreSQL {}.{} has known errors in WAL handling", major, minor),
+                format("Upgrade to {}.{} or newer.", floor.major, floor.minor));
     if (major < 13 || major > 18)
         checker.problem(format("PostgreSQL {} is not supported", major), "13 to 18 are.");
 }
@@ -156,14 +161,43 @@ void check_archiver(const pg::Server& server, Checker& checker) {
     if (failing)
         checker.problem(format("the server's last attempt to archive failed: {}", *failing),
                         "The server's log has what walden-push said.");
-    const auto archived =
-        server.query("SELECT last_archived_wal || ' at ' || last_archived_time FROM pg_stat_archiver "
-                     "WHERE last_archived_time IS NOT NULL");
+    const auto archived = server.query(
+        "SELECT last_archived_wal || ' at ' || last_archived_time FROM pg_stat_archiver "
+        "WHERE last_archived_time IS NOT NULL");
     if (archived)
         checker.ok(format("last archived by the server: {}", *archived));
     else if (!failing)
         checker.warning("the server has archived nothing yet",
                         "\"SELECT pg_switch_wal()\" makes it archive a segment.");
+}
+
+/// From end to end: a segment that the server ends now has to arrive in this archive.
+void check_archiving(const pg::Server& server, const cli::Session& session, Checker& checker) {
+    const ArchiverProbe probe = probe_archiver(server, session.config().archive_deadline);
+    if (probe.segment.empty()) {
+        checker.ok("the server is a standby: it ends no segments");
+        return;
+    }
+    if (!probe.is_archived) {
+        checker.problem(
+            format("the server has not archived {} within {} ms", probe.segment,
+                   probe.took.count()),
+            probe.failure_count == 0
+                ? "\"walden status\" shows what waits before it."
+                : format(
+                      "Its archiver failed {} times meanwhile, last with {}. The server's log has "
+                      "what walden-push said.",
+                      probe.failure_count, probe.last_failed));
+        return;
+    }
+    const vault::ClusterVault vault = session.open_cluster();
+    if (vault.find_entry(vault.layout().segment_key(probe.segment)))
+        checker.ok(format("the server ended {} and archived it within {} ms", probe.segment,
+                          probe.took.count()));
+    else
+        checker.problem(format("the server says that {} is archived, and it is not in this archive",
+                               probe.segment),
+                        "Does its archive_command use another configuration?");
 }
 
 pg::Server connect(const std::string& conninfo) {
@@ -175,8 +209,8 @@ pg::Server connect(const std::string& conninfo) {
     }
 }
 
-void check_server(const cli::Session& session, const std::string& conninfo, Checker& checker) {
-    const pg::Server server = connect(conninfo);
+void check_server(const cli::Session& session, const CheckOptions& options, Checker& checker) {
+    const pg::Server server = connect(options.conninfo);
     const std::string directory = server.setting("data_directory");
     if (directory != session.config().pgdata)
         checker.warning(format("the server's data directory is \"{}\", pgdata is \"{}\"", directory,
@@ -200,6 +234,7 @@ void check_server(const cli::Session& session, const std::string& conninfo, Chec
     else
         checker.ok(format("archive_mode is {}, archive_command is \"{}\"", mode, command));
     check_archiver(server, checker);
+    if (options.archives) check_archiving(server, session, checker);
 }
 
 void print(const std::vector<Finding>& findings) {
@@ -220,8 +255,7 @@ int check(const Common& common, const CheckOptions& options) {
         checker.group([&] { check_keys(session, checker); });
         checker.group([&] { check_store(session, checker); });
         checker.group([&] { check_archive(session, checker); });
-        if (options.asks_server)
-            checker.group([&] { check_server(session, options.conninfo, checker); });
+        if (options.asks_server) checker.group([&] { check_server(session, options, checker); });
     });
     const auto& findings = checker.findings();
     const bool is_good = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {

@@ -1,11 +1,10 @@
-#include "tools/cli/push_file.h"
-
 #include "agent/archive_status.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/push_file.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
@@ -18,14 +17,11 @@ namespace {
 /// nullopt if there is no agent to rely on.
 std::optional<std::uint64_t> flush_by_agent(const cli::Config& config,
                                             agent::Clock::time_point deadline) {
-    const agent::AskResult result = cli::ask_agent(config,
-                                                   {.caller = cli::agent_caller(config),
-                                                    .type = agent::MessageType::flush,
-                                                    .file_name = {},
-                                                    .identity = {}},
-                                                   {.socket_path = cli::agent_socket_path(config),
-                                                    .deadline = deadline,
-                                                    .user = cli::agent_user(config)});
+    const agent::AskResult result = cli::ask_agent(
+        config, {.caller = cli::agent_caller(config), .type = agent::MessageType::flush},
+        {.socket_path = cli::agent_socket_path(config),
+         .deadline = deadline,
+         .user = cli::agent_user(config)});
     if (result.outcome == agent::AskOutcome::deadline_passed)
         throw Error(ErrorKind::canceled, "not everything is archived yet")
             .with_hint("\"walden status\" shows what is left.");

@@ -33,13 +33,11 @@ agent::AgentStatus look(const cli::Config& config) {
 
 Report ask(const cli::Config& config) {
     // Not started for the sake of this question.
-    const agent::AskResult result = agent::ask({.caller = cli::agent_caller(config),
-                                                .type = agent::MessageType::status,
-                                                .file_name = {},
-                                                .identity = {}},
-                                               {.socket_path = cli::agent_socket_path(config),
-                                                .deadline = agent::Clock::now() + status_deadline,
-                                                .user = cli::agent_user(config)});
+    const agent::AskResult result =
+        agent::ask({.caller = cli::agent_caller(config), .type = agent::MessageType::status},
+                   {.socket_path = cli::agent_socket_path(config),
+                    .deadline = agent::Clock::now() + status_deadline,
+                    .user = cli::agent_user(config)});
     Report report;
     if (result.outcome == agent::AskOutcome::answered) {
         if (const auto status = agent::decode_status(result.body)) {
