@@ -1,5 +1,5 @@
 #include "agent/archive_service.h"
-#include "agent/server.h"
+#include "agent/agent_server.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"

@@ -1,4 +1,4 @@
-#include "agent/server.h"
+#include "agent/agent_server.h"
 
 #include "base/error.h"
 #include "base/file.h"
