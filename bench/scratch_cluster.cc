@@ -1,15 +1,15 @@
 #include "bench/scratch_cluster.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <filesystem>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/hash.h"
 #include "bench/child_process.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
 
 namespace walden::bench {
 
@@ -43,10 +43,10 @@ ScratchCluster::ScratchCluster(const std::string& parent, const std::string& pro
     write_file_durably(pgdata_ + "/PG_VERSION", as_bytes("15\n"), 0600);
     for (const CorpusSegment* file : {&before, &segment})
         write_file_durably(pgdata_ + "/pg_wal/" + file->name, file->bytes, 0600);
-    const std::string text =
-        format("cluster = \"bench\"\npgdata = \"{}\"\nstate_dir = \"{}/state\"\n[store]\nurl = "
-               "\"file://{}/store\"\n[encryption]\nkey_file = \"{}/key\"\n",
-               pgdata_, directory_, directory_, directory_);
+    const std::string text = format(
+        "cluster = \"bench\"\npgdata = \"{}\"\nstate_dir = \"{}/state\"\n[store]\nurl = "
+        "\"file://{}/store\"\n[agent]\nenabled = false\n[encryption]\nkey_file = \"{}/key\"\n",
+        pgdata_, directory_, directory_, directory_);
     write_file_durably(config_, as_bytes(text), 0600);
     require_child({programs + "/walden", "--config", config_, "init"}, directory_);
     require_child({programs + "/walden-push", "--config", config_, "pg_wal/" + before.name},

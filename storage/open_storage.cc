@@ -11,8 +11,9 @@ namespace walden::storage {
 
 namespace {
 
+constexpr std::string_view scheme = "file://";
+
 std::string directory_of(const std::string& url) {
-    constexpr std::string_view scheme = "file://";
     if (s3::is_s3_url(url))
         throw Error(ErrorKind::usage, format("store \"{}\" cannot be reached by this program", url))
             .with_detail("It starts without libcurl, which S3 needs.")
@@ -34,8 +35,8 @@ std::unique_ptr<vault::ObjectStorage> open_storage(const std::string& url) {
     return std::make_unique<PosixStorage>(directory_of(url));
 }
 
-void create_storage(const std::string& url) {
-    PosixStorage::create_root(directory_of(url));
-}
+bool is_directory_url(const std::string& url) { return url.starts_with(scheme); }
+
+void create_storage(const std::string& url) { PosixStorage::create_root(directory_of(url)); }
 
 }  // namespace walden::storage

@@ -13,6 +13,9 @@ namespace walden::storage {
 /// libcurl; Error(not_found) if the place is not there.
 [[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_storage(const std::string& url);
 
+/// Whether the URL is of a kind that is a directory of this machine.
+[[nodiscard]] bool is_directory_url(const std::string& url);
+
 /// Makes the place if it can be made (a directory), for `walden init`.
 void create_storage(const std::string& url);
 

@@ -29,10 +29,15 @@ struct Choice {
     commands::CheckOptions check;
     commands::VerifyOptions verify;
     commands::KeyOptions key;
+    commands::AgentOptions agent;
+    commands::FlushOptions flush;
+    commands::StatusOptions status;
+    std::string path;
     std::uint32_t timeline = 0;
     bool no_server = false;
     std::string fetch_name;
     std::string fetch_path;
+    bool no_switch = false;
     std::function<int()> run;
 };
 
@@ -130,6 +135,30 @@ void add_fetch_command(CLI::App& app, Choice& choice) {
     });
 }
 
+void add_agent_commands(CLI::App& app, Choice& choice) {
+    CLI::App* agent = add_command(app, choice, "agent",
+                                  "Archive ahead of PostgreSQL; walden-push starts it on demand",
+                                  [&] { return commands::agent(choice.common, choice.agent); });
+    agent->add_flag("--stop", choice.agent.stops, "Stop the running agent, and wait for its end");
+    // Only for walden-push: not in the help.
+    agent->add_option("--ready-fd", choice.agent.ready_fd, "")->group("")->check(CLI::Range(3, 3));
+    CLI::App* push = add_command(app, choice, "push",
+                                 "Archive one file of pg_wal, as walden-push does without an agent",
+                                 [&] { return commands::push(choice.common, choice.path); });
+    push->add_option("PATH", choice.path, "The file, as PostgreSQL's %p has it")->required();
+    CLI::App* flush = add_command(app, choice, "flush",
+                                  "Wait until everything that is ready now is durable",
+                                  [&] { return commands::flush(choice.common, choice.flush); });
+    flush->add_option("--timeout", choice.flush.timeout_seconds,
+                      "Give up after so many seconds; without it, never")
+        ->check(CLI::Range(1U, 31'536'000U));
+    CLI::App* status = add_command(app, choice, "status",
+                                   "Show backlog, rates and errors of archiving",
+                                   [&] { return commands::status(choice.common, choice.status); });
+    status->add_flag("--prometheus", choice.status.is_prometheus,
+                     "Print metrics for Prometheus instead");
+}
+
 void add_commands(CLI::App& app, Choice& choice) {
     CLI::App* init = add_command(
         app, choice, "init", "Make the repository and its key, and register the cluster",
@@ -141,11 +170,15 @@ void add_commands(CLI::App& app, Choice& choice) {
     CLI::App* check = add_command(app, choice, "check",
                                   "Check configuration, key, store, archive and server", [&] {
                                       choice.check.asks_server = !choice.no_server;
+                                      choice.check.archives = !choice.no_switch;
                                       return commands::check(choice.common, choice.check);
                                   });
     check->add_option("--conninfo", choice.check.conninfo,
                       "How to connect to the server, as for psql; else PGHOST and the like");
     check->add_flag("--no-server", choice.no_server, "Do not ask the server");
+    check->add_flag("--no-switch", choice.no_switch,
+                    "Do not have the server end its segment to see it archived");
+    add_agent_commands(app, choice);
     add_command(app, choice, "info", "Show what the archive holds and what can be restored",
                 [&] { return commands::info(choice.common); });
     CLI::App* verify =

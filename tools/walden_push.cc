@@ -1,17 +1,16 @@
 // walden-push: PostgreSQL's archive_command.
-#include <sys/stat.h>
-
 #include <cstdio>
-#include <filesystem>
 #include <new>
 
-#include "archive/archiver.h"
 #include "base/error.h"
 #include "base/format.h"
+#include "storage/open_storage.h"
+#include "tools/cli/agent_place.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/config.h"
-#include "tools/cli/process.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/process.h"
+#include "tools/cli/push_file.h"
 #include "tools/cli/session.h"
 
 namespace walden {
@@ -31,6 +30,9 @@ Archives one file of pg_wal. For postgresql.conf:
 
 PATH is relative to the data directory, where PostgreSQL starts its commands.
 
+The agent of this configuration does the work and works ahead; it is started when
+it is not there. Without one this program does the work itself.
+
 Exit status:
   0  the file is durable in the archive, or was there already, byte for byte
   1  anything else; PostgreSQL keeps the file and asks again
@@ -39,32 +41,16 @@ Exit status:
   --help, --version
 )";
 
-/// PostgreSQL starts its commands in the data directory and gives a relative path. A clone that
-/// shares the configuration of its original would push as if it were the original.
-void require_configured_server(const cli::Config& config, const std::string& path) {
-    if (path.starts_with('/')) return;
-    struct stat here {};
-    struct stat configured {};
-    if (::stat(".", &here) != 0 || ::stat(config.pgdata.c_str(), &configured) != 0 ||
-        (here.st_dev == configured.st_dev && here.st_ino == configured.st_ino))
-        return;
-    std::error_code unknown;
-    throw Error(ErrorKind::foreign,
-                format("this server runs in \"{}\", the configuration is for \"{}\"",
-                       std::filesystem::current_path(unknown).string(), config.pgdata))
-        .with_hint("Give each server a configuration with its own pgdata.");
-}
-
 void push(const cli::Arguments& arguments) {
     const cli::Config config = cli::read_config(arguments.config_path);
-    require_configured_server(config, arguments.operands[0]);
-    const cli::Session session(config, config.archive_deadline);
-    const vault::ClusterVault vault = session.open_cluster();
-    const vault::ClusterIdentity identity = session.require_identity(vault);
-    archive::LocalState state = cli::open_local_state(session, identity.system_identifier);
-    archive::Archiver archiver(vault, state, cli::archive_settings(config, identity));
-    const archive::ArchiveResult result = archiver.archive(arguments.operands[0]);
-    for (const std::string& warning : result.warnings) cli::report_warning(warning);
+    const std::string& path = arguments.operands[0];
+    const auto deadline = agent::Clock::now() + config.archive_deadline;
+    cli::require_configured_server(config, path);
+    // Before keys and store are opened: mostly the file is archived already.
+    if (cli::archive_by_agent(config, path, deadline)) return;
+    if (!storage::is_directory_url(config.store_url))
+        cli::become_main_program({"push", "--config", config.path, path});
+    cli::archive_here(config, path, deadline, cli::open_local_storage);
 }
 
 int run(int argc, char** argv) {

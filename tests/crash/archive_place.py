@@ -110,6 +110,7 @@ class Place:
             "cluster": "main", "pgdata": self.pgdata, "state_dir": self.state,
             "store": {"url": f"file://{self.store}"},
             "encryption": {"enabled": True, "key_file": self.directory / "key"},
+            "agent": {"enabled": False},  # the programs themselves are broken at each call
             "archive": {"deadline": deadline}, "fetch": {"deadline": deadline},
         }), encoding="utf-8")
         self.must("walden", "init")

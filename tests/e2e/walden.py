@@ -230,6 +230,8 @@ class Walden:
             "cluster": label, "pgdata": self.pgdata, "state_dir": self.state,
             "store": self.store.settings(),
             "encryption": {"enabled": True, "key_file": self.key_file},
+            # What the programs do themselves; scenarios of the agent switch it on.
+            "agent": {"enabled": False},
         }
         self.configure(**settings)
 

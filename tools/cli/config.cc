@@ -17,11 +17,13 @@ namespace {
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "base/hash.h"
 #include "vault/layout.h"
 
 namespace walden::cli {
@@ -85,16 +87,16 @@ std::chrono::milliseconds duration_of(const toml::node& node) {
     return std::chrono::milliseconds(total);
 }
 
-/// "512KiB", "8MiB".
+/// "512KiB", "8MiB", "1GiB".
 std::size_t size_of(const toml::node& node, std::size_t min, std::size_t max) {
     const auto value = node.value_exact<std::string>();
-    const BadValue bad{format("a size such as \"8MiB\", from {}MiB to {}MiB", min >> 20, max >> 20)};
+    const BadValue bad{format("a size such as \"64MiB\", from {}MiB to {}MiB", min >> 20, max >> 20)};
     if (!value) throw bad;
     std::uint32_t count = 0;
     const auto [end, error] =
         std::from_chars(value->data(), value->data() + value->size(), count);
     const std::string_view unit(end, static_cast<std::size_t>(value->data() + value->size() - end));
-    const unsigned shift = unit == "KiB" ? 10 : unit == "MiB" ? 20 : 0;
+    const unsigned shift = unit == "KiB" ? 10 : unit == "MiB" ? 20 : unit == "GiB" ? 30 : 0;
     const std::size_t total = static_cast<std::size_t>(count) << shift;
     if (error != std::errc() || shift == 0 || total < min || total > max) throw bad;
     return total;
@@ -314,6 +316,20 @@ std::vector<Setting> all_settings() {
          }},
         {{"archive.deadline", "\"60s\"", "until when a command of the archiving side tries again"},
          [](Config& c, const toml::node& n) { c.archive_deadline = duration_of(n); }},
+        {{"agent.enabled", "true", "false: each walden-push does the work itself"},
+         [](Config& c, const toml::node& n) { c.agent_enabled = flag_of(n); }},
+        {{"agent.idle_timeout", "\"10min\"", "how long the agent stays without anything to do"},
+         [](Config& c, const toml::node& n) { c.agent_idle_timeout = duration_of(n); }},
+        {{"agent.socket", "unset", "where it listens; else in state_dir"},
+         [](Config& c, const toml::node& n) { c.agent_socket = absolute_path_of(n); }},
+        {{"agent.in_flight", "8", "files that it archives at once, 1 to 64"},
+         [](Config& c, const toml::node& n) {
+             c.agent_in_flight = static_cast<std::size_t>(number_of(n, 1, 64));
+         }},
+        {{"agent.memory", "\"160MiB\"", "for the contents of these files, beside some 30 MiB"},
+         [](Config& c, const toml::node& n) {
+             c.agent_memory = size_of(n, std::size_t{16} << 20, std::size_t{64} << 30);
+         }},
         {{"fetch.standby_on_error", "\"retry\"",
           "a standby whose store cannot be reached: \"retry\" (PostgreSQL asks again) or \"stop\" it"},
          [](Config& c, const toml::node& n) {
@@ -483,6 +499,7 @@ const std::vector<SettingHelp>& setting_help() {
 Config parse_config(std::string_view text, const std::string& path) {
     Config config;
     config.path = path;
+    config.digest = xxh3_64(as_bytes(text));
     config.state_dir = "/var/lib/walden/state";
     config.encoding.worker_count = 2;
     require_plain_lines(text, path);
@@ -515,6 +532,12 @@ Config read_config(const std::string& path) {
     if (!text)
         throw Error(ErrorKind::usage, format("there is no configuration \"{}\"", chosen))
             .with_hint("Name one with --config or WALDEN_CONFIG.");
+    // The agent leaves the directory that a relative path begins at.
+    if (chosen.front() != '/') {
+        std::error_code unknown;
+        const auto current = std::filesystem::current_path(unknown);
+        if (!unknown) chosen = (current / chosen).string();
+    }
     return parse_config(as_text(*text), chosen);
 }
 

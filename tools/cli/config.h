@@ -21,7 +21,8 @@ inline constexpr std::string_view default_config_path = "/etc/walden/walden.toml
 enum class OnStandbyError : std::uint8_t { retry, stop };
 
 struct Config {
-    std::string path;  ///< the file it came from
+    std::string path;          ///< the file it came from, absolute if read from a file
+    std::uint64_t digest = 0;  ///< XXH3-64 of the file's bytes: which configuration this is
 
     std::string cluster;
     std::string pgdata;
@@ -38,6 +39,12 @@ struct Config {
     codec::EncodeOptions encoding;
     archive::DamagedWalPolicy archive_damaged_wal = archive::DamagedWalPolicy::archive;
     std::chrono::milliseconds archive_deadline{60'000};
+
+    bool agent_enabled = true;
+    std::chrono::milliseconds agent_idle_timeout{600'000};
+    std::string agent_socket;  ///< empty: in state_dir
+    std::size_t agent_in_flight = 8;
+    std::size_t agent_memory = std::size_t{160} << 20;  ///< bytes
 
     OnStandbyError on_standby_error = OnStandbyError::retry;
     std::chrono::milliseconds fetch_deadline{60'000};

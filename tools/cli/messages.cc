@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
+#include <ctime>
 
 namespace walden::cli {
 
@@ -13,9 +15,19 @@ std::string& program_name() {
     return name;
 }
 
+bool is_stamped = false;
+
+std::string stamp() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 32> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S UTC ", &parts)};
+}
+
 void print(std::string_view level, std::string_view text) {
     // One write per line, so that the lines of several processes in one server log do not mix.
-    std::string line = program_name() + ": ";
+    std::string line = (is_stamped ? stamp() : "") + program_name() + ": ";
     if (!level.empty()) line += std::string(level) + ": ";
     line += text;
     line += '\n';
@@ -25,6 +37,8 @@ void print(std::string_view level, std::string_view text) {
 }  // namespace
 
 void set_program_name(std::string_view name) { program_name() = name; }
+
+void stamp_messages() { is_stamped = true; }
 
 void report_error(const Error& error) {
     print("error", error.message());

@@ -11,6 +11,9 @@ namespace walden::cli {
 /// Sets the name in front of every line: "walden-push". Call once, first.
 void set_program_name(std::string_view name);
 
+/// From now on each line begins with the time, for a log of our own. Call before starting threads.
+void stamp_messages();
+
 /// "walden-push: error: ...", with detail and hint on lines of their own.
 void report_error(const Error& error);
 

@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <initializer_list>
 #include <cstring>
 
+#include "base/error.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "crypto/process_memory.h"
 
 namespace walden::cli {
@@ -60,6 +63,18 @@ std::string program_directory() {
     const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
     path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
     return parent_directory(path);
+}
+
+std::string main_program() { return program_directory() + "/walden"; }
+
+void become_main_program(std::vector<std::string> words) {
+    words.insert(words.begin(), main_program());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::execv(argv.front(), argv.data());
+    throw system_error(ErrorKind::io, format("start \"{}\"", words.front()), errno)
+        .with_hint("The program walden belongs beside this one, which leaves this store to it.");
 }
 
 }  // namespace walden::cli

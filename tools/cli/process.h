@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace walden::cli {
 
@@ -15,5 +16,12 @@ void prepare_process(int exit_code, int crash_exit_code);
 
 /// Where the program that runs lies: the others of walden are beside it.
 [[nodiscard]] std::string program_directory();
+
+/// The program walden, found there: "/usr/bin/walden" for "/usr/bin/walden-push".
+[[nodiscard]] std::string main_program();
+
+/// Becomes `walden WORDS...`, which reaches every store; the small programs only reach directories.
+/// Throws Error(io) if that program cannot be started.
+[[noreturn]] void become_main_program(std::vector<std::string> words);
 
 }  // namespace walden::cli

@@ -47,12 +47,14 @@ crypto::UnlockSecret load_secret(const Config& config) {
 
 }  // namespace
 
-storage::RetryOptions retry_options(std::chrono::milliseconds deadline) {
+storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
+                                    const std::function<void()>& on_retry) {
     storage::RetryOptions options;
     options.deadline = storage::RetryOptions::Clock::now() + deadline;
-    options.observe = [](const storage::RetryNotice& notice) {
+    options.observe = [on_retry](const storage::RetryNotice& notice) {
         report_warning(format("{}: {}; trying again in {} ms", notice.verb, notice.error.message(),
                               notice.delay.count()));
+        on_retry();
     };
     return options;
 }
@@ -61,10 +63,12 @@ std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config) {
     return storage::open_storage(config.store_url);
 }
 
-Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open)
+Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open,
+                 const std::function<void()>& on_retry)
     : config_(std::move(config)) {
     backend_ = open(config_);
-    storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline));
+    storage_ =
+        std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline, on_retry));
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
         [&] { return load_secret(config_); });

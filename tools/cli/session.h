@@ -22,16 +22,19 @@ using StorageOpener = std::function<std::unique_ptr<vault::ObjectStorage>(const 
 [[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config);
 
 /// Retries until `deadline` from now, with a warning for each.
-[[nodiscard]] storage::RetryOptions retry_options(std::chrono::milliseconds deadline);
+[[nodiscard]] storage::RetryOptions retry_options(
+    std::chrono::milliseconds deadline, const std::function<void()>& on_retry = [] {});
 
 /// An open repository. Movable; what it hands out refers to it.
 class Session {
 public:
-    /// Opens storage and repository as configured. Attempts go on until `deadline` from now.
-    /// Throws what `open` and Repository::open throw; Error(usage) if the repository is known to lie
-    /// in a store that does not fence, and the configuration does not accept that.
+    /// Opens storage and repository as configured. Attempts go on until `deadline` from now;
+    /// `on_retry` is called before each but the first, from any thread. Throws what `open` and
+    /// Repository::open throw; Error(usage) if the repository is known to lie in a store that does
+    /// not fence, and the configuration does not accept that.
     Session(Config config, std::chrono::milliseconds deadline,
-            const StorageOpener& open = open_local_storage);
+            const StorageOpener& open = open_local_storage,
+            const std::function<void()>& on_retry = [] {});
 
     [[nodiscard]] const Config& config() const { return config_; }
 

@@ -7,6 +7,7 @@
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
 #include "tools/commands/any_store.h"
+#include "tools/commands/archiver_probe.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
@@ -71,7 +72,8 @@ private:
 
 void check_keys(const cli::Session& session, Checker& checker) {
     if (!session.repository().bundle()) {
-        checker.warning("the archive is not encrypted", "Anybody with access to the store can read it.");
+        checker.warning("the archive is not encrypted",
+                        "Anybody with access to the store can read it.");
         return;
     }
     const crypto::KeyBundle& bundle = *session.repository().bundle();
@@ -164,13 +166,15 @@ void check_minor_version(const pg::Server& server, Checker& checker) {
         int major;
         int minor;
     };
+
     constexpr Floor floors[] = {{13, 13}, {14, 10}, {15, 5}, {16, 1}, {17, 2}};
     const int major = server.version() / 10'000;
     const int minor = server.version() % 10'000;
     for (const Floor& floor : floors)
         if (floor.major == major && minor < floor.minor)
-            checker.problem(format("PostgreSQL {}.{} has known errors in WAL handling", major, minor),
-                            format("Upgrade to {}.{} or newer.", floor.major, floor.minor));
+            checker.problem(
+                format("PostgreSQL {}.{} has known errors in WAL handling", major, minor),
+                format("Upgrade to {}.{} or newer.", floor.major, floor.minor));
     if (major < 13 || major > 18)
         checker.problem(format("PostgreSQL {} is not supported", major), "13 to 18 are.");
 }
@@ -183,9 +187,9 @@ void check_archiver(const pg::Server& server, Checker& checker) {
     if (failing)
         checker.problem(format("the server's last attempt to archive failed: {}", *failing),
                         "The server's log has what walden-push said.");
-    const auto archived =
-        server.query("SELECT last_archived_wal || ' at ' || last_archived_time FROM pg_stat_archiver "
-                     "WHERE last_archived_time IS NOT NULL");
+    const auto archived = server.query(
+        "SELECT last_archived_wal || ' at ' || last_archived_time FROM pg_stat_archiver "
+        "WHERE last_archived_time IS NOT NULL");
     if (archived)
         checker.ok(format("last archived by the server: {}", *archived));
     else if (!failing)
@@ -235,6 +239,35 @@ bool is_configured_server(const pg::Server& server, const cli::Config& config, C
     return true;
 }
 
+/// From end to end: a segment that the server ends now has to arrive in this archive.
+void check_archiving(const pg::Server& server, const cli::Session& session, Checker& checker) {
+    const ArchiverProbe probe = probe_archiver(server, session.config().archive_deadline);
+    if (probe.segment.empty()) {
+        checker.ok("the server is a standby: it ends no segments");
+        return;
+    }
+    if (!probe.is_archived) {
+        checker.problem(
+            format("the server has not archived {} within {} ms", probe.segment,
+                   probe.took.count()),
+            probe.failure_count == 0
+                ? "\"walden status\" shows what waits before it."
+                : format(
+                      "Its archiver failed {} times meanwhile, last with {}. The server's log has "
+                      "what walden-push said.",
+                      probe.failure_count, probe.last_failed));
+        return;
+    }
+    const vault::ClusterVault vault = session.open_cluster();
+    if (vault.find_entry(vault.layout().segment_key(probe.segment)))
+        checker.ok(format("the server ended {} and archived it within {} ms", probe.segment,
+                          probe.took.count()));
+    else
+        checker.problem(format("the server says that {} is archived, and it is not in this archive",
+                               probe.segment),
+                        "Does its archive_command use another configuration?");
+}
+
 pg::Server connect(const std::string& conninfo) {
     try {
         return pg::Server(conninfo);
@@ -244,8 +277,8 @@ pg::Server connect(const std::string& conninfo) {
     }
 }
 
-void check_server(const cli::Session& session, const std::string& conninfo, Checker& checker) {
-    const pg::Server server = connect(conninfo);
+void check_server(const cli::Session& session, const CheckOptions& options, Checker& checker) {
+    const pg::Server server = connect(options.conninfo);
     if (!is_configured_server(server, session.config(), checker)) return;
     check_minor_version(server, checker);
     if (server.setting("wal_level") == "minimal")
@@ -257,6 +290,7 @@ void check_server(const cli::Session& session, const std::string& conninfo, Chec
     }
     check_archive_command(server, mode, checker);
     check_archiver(server, checker);
+    if (options.archives) check_archiving(server, session, checker);
 }
 
 void print(const std::vector<Finding>& findings) {
@@ -278,8 +312,7 @@ int check(const Common& common, const CheckOptions& options) {
         checker.group([&] { check_store(session, checker); });
         checker.group([&] { check_uploads(config, checker); });
         checker.group([&] { check_archive(session, checker); });
-        if (options.asks_server)
-            checker.group([&] { check_server(session, options.conninfo, checker); });
+        if (options.asks_server) checker.group([&] { check_server(session, options, checker); });
     });
     const auto& findings = checker.findings();
     const bool is_good = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {

@@ -23,6 +23,7 @@ int init(const Common& common, const InitOptions& options);
 struct CheckOptions {
     bool asks_server = true;
     std::string conninfo;  ///< libpq's; empty: PGHOST and the like
+    bool archives = true;  ///< has the server end its segment, and waits until that is archived
 };
 
 int check(const Common& common, const CheckOptions& options);
@@ -36,6 +37,27 @@ struct VerifyOptions {
 int verify(const Common& common, const VerifyOptions& options);
 
 int adopt(const Common& common, std::uint32_t timeline);
+
+struct AgentOptions {
+    bool stops = false;  ///< the running one, instead of being one
+    int ready_fd = -1;   ///< started on demand: told when it listens
+};
+
+int agent(const Common& common, const AgentOptions& options);
+
+int push(const Common& common, const std::string& path);
+
+struct FlushOptions {
+    std::uint32_t timeout_seconds = 0;  ///< 0: as long as it takes
+};
+
+int flush(const Common& common, const FlushOptions& options);
+
+struct StatusOptions {
+    bool is_prometheus = false;
+};
+
+int status(const Common& common, const StatusOptions& options);
 
 struct KeyOptions {
     std::string bundle = "read";         ///< of the key to add

@@ -1,0 +1,269 @@
+#include "agent/agent_server.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+namespace walden::agent {
+
+namespace {
+
+/// A question is a few hundred bytes of somebody on this machine.
+constexpr std::chrono::seconds question_deadline{5};
+constexpr std::chrono::seconds answer_deadline{5};
+constexpr std::chrono::seconds look_interval{5};
+constexpr std::chrono::milliseconds shortest_look{10};
+
+/// What tells one data directory from another in its place: the directory's inode is kept by
+/// initdb, the control file's is not.
+archive::SourceIdentity identify(const std::string& pgdata) {
+    struct stat directory {};
+
+    archive::SourceIdentity identity;
+    if (::stat(pgdata.c_str(), &directory) != 0) return identity;
+    identity.device = directory.st_dev;
+    identity.inode = directory.st_ino;
+
+    struct stat control {};
+
+    if (::stat((pgdata + "/global/pg_control").c_str(), &control) == 0) identity.size = 1;
+    return identity;
+}
+
+/// VmRSS of this process, bytes; 0 if unknown.
+std::uint64_t resident_memory() {
+    try {
+        const FileDescriptor fd(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+        if (!fd.valid()) return 0;
+        const Bytes text = read_range(fd.get(), 0, 128, "/proc/self/statm");
+        std::uint64_t pages = 0;
+        std::size_t field = 0;
+        for (const char c : as_text(text)) {
+            if (c == ' ') {
+                if (++field > 1) break;
+            } else if (field == 1 && c >= '0' && c <= '9') {
+                pages = pages * 10 + static_cast<std::uint64_t>(c - '0');
+            }
+        }
+        return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    } catch (const Error&) {
+        return 0;
+    }
+}
+
+}  // namespace
+
+std::string_view to_string(LeaveReason reason) {
+    switch (reason) {
+        case LeaveReason::idle: return "nothing to do";
+        case LeaveReason::superseded: return "another version or configuration is in use";
+        case LeaveReason::asked: return "asked to stop";
+        case LeaveReason::no_data_directory: return "the data directory is gone";
+        case LeaveReason::closed: return "closed";
+    }
+    return "unknown";
+}
+
+Server::Server(FileDescriptor listener, ArchiveService& service, ServerOptions options)
+    : listener_(std::move(listener)),
+      service_(service),
+      options_(std::move(options)),
+      data_directory_(identify(options_.pgdata)),
+      started_at_(static_cast<std::uint64_t>(std::time(nullptr))),
+      last_used_(Clock::now()) {
+    threads_.reserve(options_.connection_count);
+    for (std::size_t i = 0; i < options_.connection_count; ++i)
+        threads_.emplace_back([this] { serve(); });
+}
+
+Server::~Server() {
+    refuse_connections();
+    threads_.clear();
+}
+
+/// Wakes all that wait in accept(2); whoever is in the queue sees the connection closed.
+void Server::refuse_connections() {
+    is_closing_ = true;
+    ::shutdown(listener_.get(), SHUT_RDWR);
+}
+
+void Server::close() {
+    leave(LeaveReason::closed);
+}
+
+void Server::leave(LeaveReason reason) {
+    const std::lock_guard lock(mutex_);
+    if (!leaves_) leaves_ = reason;
+    changed_.notify_all();
+}
+
+bool Server::has_data_directory() const {
+    return data_directory_.size != 0 && identify(options_.pgdata) == data_directory_;
+}
+
+LeaveReason Server::wait() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        // Not at once when that is over: somebody is looking at the status just now.
+        const auto idle_at =
+            std::max(last_used_ + options_.idle_timeout, Clock::now() + shortest_look);
+        changed_.wait_until(lock, std::min(Clock::now() + look_interval, idle_at), [&] {
+            return leaves_ && (*leaves_ != LeaveReason::superseded || busy_count_ == 0);
+        });
+        const bool is_working = !service_.is_idle();
+        const bool is_idle = busy_count_ == 0 && !is_working;
+        if (is_working) last_used_ = Clock::now();
+        if (!leaves_ && !has_data_directory()) leaves_ = LeaveReason::no_data_directory;
+        if (!leaves_ && is_idle && Clock::now() >= last_used_ + options_.idle_timeout)
+            leaves_ = LeaveReason::idle;
+        if (!leaves_ || (*leaves_ == LeaveReason::superseded && !is_idle)) continue;
+        lock.unlock();
+        refuse_connections();
+        return *leaves_;
+    }
+}
+
+void Server::serve() {
+    while (!is_closing_) {
+        const FileDescriptor fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (is_closing_) return;
+        if (!fd.valid()) {
+            // Out of descriptors or memory: what is being answered gives some back.
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            continue;
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            ++busy_count_;
+        }
+        answer(fd.get());
+        const std::lock_guard lock(mutex_);
+        --busy_count_;
+        changed_.notify_all();
+    }
+}
+
+void Server::answer(int fd) {
+    Bytes reply;
+    bool must_stop = false;
+    const auto working = encode_message(MessageType::working, {});
+    const auto keep_waiting = [&] {
+        return send_message(fd, working, Clock::now() + answer_deadline);
+    };
+    try {
+        const auto user = peer_user(fd);
+        if (!user || (*user != ::geteuid() && *user != 0)) {
+            reply = encode_declined({.reason = DeclineReason::user,
+                                     .text = "the agent serves its own user and root only"});
+        } else {
+            const Received received = receive_message(fd, Clock::now() + question_deadline);
+            if (received.receipt == Receipt::closed) return;
+            const auto question = received.receipt == Receipt::message
+                                      ? decode_question(received.header, received.body)
+                                      : std::nullopt;
+            must_stop = question && question->type == MessageType::stop;
+            if (question)
+                reply = answer_question(*question, keep_waiting);
+            else
+                reply =
+                    encode_declined({.reason = DeclineReason::protocol,
+                                     .text = format("the agent of walden {} does not understand "
+                                                    "this question",
+                                                    options_.self.version)});
+        }
+    } catch (const Error& error) {
+        reply = encode_failed(error);
+    } catch (const std::exception& error) {
+        reply = encode_failed(Error(ErrorKind::io, error.what()));
+    }
+    if (!reply.empty()) static_cast<void>(send_message(fd, reply, Clock::now() + answer_deadline));
+    // The process may end at once.
+    if (must_stop) leave(LeaveReason::asked);
+}
+
+std::optional<Declined> Server::find_objection(const Question& question) {
+    // Whoever wants to see or to stop this agent may be of any version.
+    if (question.type == MessageType::status || question.type == MessageType::stop)
+        return std::nullopt;
+    Declined declined;
+    if (question.caller.version != options_.self.version) {
+        declined = {.reason = DeclineReason::version,
+                    .text = format("the agent is walden {}, and leaves", options_.self.version)};
+    } else if (question.caller.configuration != options_.self.configuration) {
+        declined = {.reason = DeclineReason::configuration,
+                    .text = "the agent was started with another configuration, and leaves"};
+    } else {
+        const std::lock_guard lock(mutex_);
+        if (!leaves_) return std::nullopt;
+        return Declined{.reason = DeclineReason::leaving, .text = "the agent is leaving"};
+    }
+    service_.stop_looking_ahead();
+    leave(LeaveReason::superseded);
+    return declined;
+}
+
+Bytes Server::answer_question(const Question& question,
+                              const ArchiveService::KeepWaiting& keep_waiting) {
+    if (const auto objection = find_objection(question)) return encode_declined(*objection);
+    switch (question.type) {
+        case MessageType::archive: return answer_archive(question, keep_waiting);
+        case MessageType::flush: return answer_flush(keep_waiting);
+        case MessageType::status: return encode_status(status());
+        case MessageType::stop:
+            service_.stop_looking_ahead();
+            return encode_message(MessageType::stopping, {});
+        case MessageType::working:
+        case MessageType::archived:
+        case MessageType::failed:
+        case MessageType::declined:
+        case MessageType::flushed:
+        case MessageType::status_report:
+        case MessageType::stopping: break;
+    }
+    return encode_declined({.reason = DeclineReason::protocol, .text = "not a question"});
+}
+
+/// Looking at an agent does not keep it.
+void Server::note_use() {
+    const std::lock_guard lock(mutex_);
+    last_used_ = Clock::now();
+}
+
+Bytes Server::answer_archive(const Question& question,
+                             const ArchiveService::KeepWaiting& keep_waiting) {
+    note_use();
+    const auto answer = service_.archive(question.file_name, question.identity, keep_waiting);
+    if (!answer) return {};
+    if (const auto* archived = std::get_if<Archived>(&*answer)) return encode_archived(*archived);
+    if (const auto* declined = std::get_if<Declined>(&*answer)) return encode_declined(*declined);
+    return encode_failed(std::get<Error>(*answer));
+}
+
+Bytes Server::answer_flush(const ArchiveService::KeepWaiting& keep_waiting) {
+    note_use();
+    const auto answer = service_.flush(keep_waiting);
+    if (!answer) return {};
+    if (const auto* count = std::get_if<std::uint64_t>(&*answer)) return encode_flushed(*count);
+    return encode_failed(std::get<Error>(*answer));
+}
+
+AgentStatus Server::status() {
+    AgentStatus status = service_.status();
+    status.version = options_.self.version;
+    status.pid = static_cast<std::uint64_t>(::getpid());
+    status.started_at = started_at_;
+    status.memory_resident = resident_memory();
+    return status;
+}
+
+}  // namespace walden::agent

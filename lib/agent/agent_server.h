@@ -1,0 +1,85 @@
+// The agent's front: takes questions from a socket and has them answered.
+#pragma once
+
+#include "agent/archive_service.h"
+#include "agent/unix_socket.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace walden::agent {
+
+struct ServerOptions {
+    Caller self;         ///< whoever has another version or configuration is declined
+    std::string pgdata;  ///< when it is gone, or another one in its place, the agent leaves
+    std::chrono::milliseconds idle_timeout{600'000};
+    std::size_t connection_count = 16;  ///< served at once; more wait in the socket's queue
+};
+
+enum class LeaveReason : std::uint8_t {
+    idle,        ///< nothing was asked for idle_timeout
+    superseded,  ///< somebody with another version or configuration asked, and nothing is running
+    asked,       ///< a stop was asked for
+    no_data_directory,
+    closed,  ///< close() was called
+};
+
+[[nodiscard]] std::string_view to_string(LeaveReason reason);
+
+/// Serves until there is a reason to leave.
+class Server {
+public:
+    /// `listener` is a listening socket; `service` must outlive the object. Begins to serve at
+    /// once.
+    Server(FileDescriptor listener, ArchiveService& service, ServerOptions options);
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// Takes no more questions, and waits for those being answered.
+    ~Server();
+
+    /// Waits until the agent should leave. From then on nobody can connect.
+    [[nodiscard]] LeaveReason wait();
+
+    /// Ends wait().
+    void close();
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    void serve();
+    void answer(int fd);
+    [[nodiscard]] Bytes answer_question(const Question& question,
+                                        const ArchiveService::KeepWaiting& keep_waiting);
+    [[nodiscard]] Bytes answer_archive(const Question& question,
+                                       const ArchiveService::KeepWaiting& keep_waiting);
+    [[nodiscard]] Bytes answer_flush(const ArchiveService::KeepWaiting& keep_waiting);
+    [[nodiscard]] AgentStatus status();
+    [[nodiscard]] std::optional<Declined> find_objection(const Question& question);
+    [[nodiscard]] bool has_data_directory() const;
+    void leave(LeaveReason reason);
+    void refuse_connections();
+    void note_use();
+
+    FileDescriptor listener_;
+    ArchiveService& service_;
+    const ServerOptions options_;
+    const archive::SourceIdentity data_directory_;
+    const std::uint64_t started_at_;
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::optional<LeaveReason> leaves_;
+    Clock::time_point last_used_;
+    std::size_t busy_count_ = 0;
+    std::atomic<bool> is_closing_{false};
+    std::vector<std::jthread> threads_;
+};
+
+}  // namespace walden::agent

@@ -1,0 +1,158 @@
+// What is said over the agent's socket. One question per connection; the agent answers with any
+// number of `working` and then one other message, and closes.
+//
+// All integers little endian, text is u16 n and n bytes.
+//
+//   MESSAGE  0  8  magic "WALDENAG"
+//            8  2  protocol version = 1
+//           10  2  type
+//           12  4  size of the body, at most 64 KiB
+//           16  .. body
+//
+// Magic, version and the place of the body's size stay as they are in all versions, and `declined`
+// keeps its type and body: so two versions can always tell each other that they do not fit.
+//
+//   Questions; each body begins with   text version | u64 configuration
+//     1 archive  text name | u64 device | u64 inode | u64 size | u64 mtime s | u64 mtime ns
+//     2 flush    (nothing)
+//     3 status   (nothing)
+//     4 stop     (nothing)
+//   Answers
+//    16 working    (nothing): the question is being worked on; comes every half second
+//    17 archived   u8 outcome (0 stored, 1 was there) | u16 n | n times text warning
+//    18 failed     u8 kind (ErrorKind) | text message | text detail | text hint
+//    19 declined   u8 reason | text
+//    20 flushed    u64 files that were waited for
+//    21 status     see encode_status()
+//    22 stopping   (nothing)
+//
+// `version` is walden's, `configuration` XXH3-64 of the configuration file's bytes: whoever has
+// another one than the agent is declined, and does the work himself.
+#pragma once
+
+#include "archive/archive_settings.h"
+#include "archive/source_file.h"
+#include "base/bytes.h"
+#include "base/error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace walden::agent {
+
+inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::size_t message_header_size = 16;
+inline constexpr std::size_t message_body_size_max = std::size_t{64} << 10;
+
+enum class MessageType : std::uint16_t {
+    archive = 1,
+    flush = 2,
+    status = 3,
+    stop = 4,
+    working = 16,
+    archived = 17,
+    failed = 18,
+    declined = 19,
+    flushed = 20,
+    status_report = 21,
+    stopping = 22,
+};
+
+struct MessageHeader {
+    std::uint16_t version = protocol_version;
+    std::uint16_t type = 0;  ///< maybe one that this version does not know
+    std::uint32_t body_size = 0;
+};
+
+/// nullopt for bytes that are no header, or announce more than message_body_size_max.
+[[nodiscard]] std::optional<MessageHeader> decode_header(ByteView bytes);
+
+/// A whole message with a body of at most message_body_size_max bytes.
+[[nodiscard]] Bytes encode_message(MessageType type, ByteView body);
+
+/// Who asks.
+struct Caller {
+    std::string version;
+    std::uint64_t configuration = 0;
+};
+
+struct Question {
+    Caller caller;
+    MessageType type = MessageType::status;
+    std::string file_name{};             ///< of archive: as in pg_wal
+    archive::SourceIdentity identity{};  ///< of archive: which file that is
+};
+
+/// The whole message.
+[[nodiscard]] Bytes encode_question(const Question& question);
+
+/// nullopt for anything but exactly a question of this protocol version.
+[[nodiscard]] std::optional<Question> decode_question(const MessageHeader& header, ByteView body);
+
+struct Archived {
+    archive::ArchiveOutcome outcome = archive::ArchiveOutcome::stored;
+    std::vector<std::string> warnings;
+};
+
+/// Long texts and long lists are cut: they are for people.
+[[nodiscard]] Bytes encode_archived(const Archived& archived);
+[[nodiscard]] std::optional<Archived> decode_archived(ByteView body);
+
+[[nodiscard]] Bytes encode_failed(const Error& error);
+[[nodiscard]] std::optional<Error> decode_failed(ByteView body);
+
+enum class DeclineReason : std::uint8_t {
+    protocol = 0,       ///< not understood, or a question of another protocol version
+    version = 1,        ///< another walden; the agent leaves as soon as it is idle
+    configuration = 2,  ///< started with another configuration; leaves likewise
+    file = 3,           ///< not the file that the agent sees under that name
+    user = 4,           ///< neither the agent's user nor root
+    leaving = 5,
+};
+
+struct Declined {
+    DeclineReason reason = DeclineReason::protocol;
+    std::string text;
+};
+
+[[nodiscard]] Bytes encode_declined(const Declined& declined);
+[[nodiscard]] std::optional<Declined> decode_declined(ByteView body);
+
+[[nodiscard]] Bytes encode_flushed(std::uint64_t count);
+[[nodiscard]] std::optional<std::uint64_t> decode_flushed(ByteView body);
+
+/// What `walden status` shows. Times are Unix seconds, 0 for never; sizes bytes.
+struct AgentStatus {
+    std::string version;
+    std::uint64_t pid = 0;
+    std::uint64_t started_at = 0;
+    std::uint64_t ready_count = 0;       ///< .ready files
+    std::uint64_t ready_oldest_age = 0;  ///< seconds since the oldest became ready
+    std::int64_t ready_growth = 0;       ///< files per hour, over the last minutes
+    std::uint64_t ahead_count = 0;       ///< durable, and PostgreSQL has not asked yet
+    std::uint64_t in_flight = 0;
+    std::uint64_t memory_in_use = 0;    ///< reserved for contents
+    std::uint64_t memory_resident = 0;  ///< of the process
+    std::uint64_t archived_count = 0;
+    std::uint64_t present_count = 0;  ///< of them, those that were in the store already
+    std::uint64_t failure_count = 0;
+    std::uint64_t retry_count = 0;  ///< calls of the store that were tried again
+    std::uint64_t plain_size = 0;   ///< of what was archived
+    std::uint64_t stored_size = 0;
+    std::uint64_t recent_count = 0;  ///< files archived in the last minute
+    std::uint64_t recent_plain_size = 0;
+    std::uint64_t last_archived_at = 0;
+    std::string last_archived;
+    std::uint64_t last_failure_at = 0;
+    std::string last_failure;  ///< empty if the last thing done succeeded
+
+    friend bool operator==(const AgentStatus&, const AgentStatus&) = default;
+};
+
+[[nodiscard]] Bytes encode_status(const AgentStatus& status);
+[[nodiscard]] std::optional<AgentStatus> decode_status(ByteView body);
+
+}  // namespace walden::agent

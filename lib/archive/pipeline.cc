@@ -1,0 +1,295 @@
+#include "archive/pipeline.h"
+
+#include "base/format.h"
+#include "vault/sealed_contents.h"
+
+#include <algorithm>
+#include <new>
+
+namespace walden::archive {
+
+namespace {
+
+/// What preparing a file of this size takes at its peak: the plain bytes, their encoding, and the
+/// sealed object, each as large for incompressible data.
+std::size_t prepare_memory(std::size_t plain_size) {
+    const std::size_t piece = std::min(plain_size, vault::piece_size_max);
+    return plain_size + 2 * piece + (std::size_t{1} << 20);
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const vault::ClusterVault& vault, LocalState& state, ArchiveSettings settings,
+                   PipelineOptions options, Deliver deliver)
+    : vault_(vault),
+      archiver_(vault, state, std::move(settings)),
+      options_(options),
+      deliver_(std::move(deliver)),
+      gate_(options.prepare_count, options.memory) {
+    threads_.reserve(options_.in_flight);
+    for (std::size_t i = 0; i < options_.in_flight; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Pipeline::~Pipeline() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_closing_ = true;
+        // Everything that nobody has taken up yet.
+        if (!queue_.empty())
+            failed_ = std::min(failed_.value_or(queue_.begin()->first), queue_.begin()->first);
+        changed_.notify_all();
+    }
+    threads_.clear();
+}
+
+std::uint64_t Pipeline::failure_count() {
+    const std::lock_guard lock(mutex_);
+    return failure_count_;
+}
+
+bool Pipeline::submit(const std::string& path, std::uint64_t failure_count) {
+    const std::lock_guard lock(mutex_);
+    if (failed_ || is_closing_ || failure_count != failure_count_) return false;
+    queue_.emplace(next_, Job{.ticket = next_, .path = path});
+    ++next_;
+    changed_.notify_all();
+    return true;
+}
+
+std::size_t Pipeline::in_flight() {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(next_ - delivered_);
+}
+
+void Pipeline::work() {
+    while (auto job = take_job()) settle(*job, run(*job));
+}
+
+std::optional<Pipeline::Job> Pipeline::take_job() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return is_closing_ || !queue_.empty(); });
+    if (queue_.empty()) return std::nullopt;
+    Job job = std::move(queue_.begin()->second);
+    queue_.erase(queue_.begin());
+    return job;
+}
+
+/// With the mutex held. A failure stops what is behind it, and only that.
+void Pipeline::require_not_stopped(Ticket ticket) const {
+    if (failed_ && ticket >= *failed_) throw Stopped{};
+}
+
+PipelineResult Pipeline::run(const Job& job) {
+    PipelineResult result;
+    const auto fail = [&](Error error) {
+        error.prepend(format("archive {}", base_name(job.path)));
+        result.kind = PipelineResult::Kind::failed;
+        result.error = std::move(error);
+    };
+    try {
+        const auto source = find_source_file(job.path);
+        // Each ticket is admitted, also one that is stopped at once.
+        PrepareGate::Admission admission(gate_, job.ticket,
+                                         prepare_memory(source ? source->size : 0));
+        return archive_file(job, admission);
+    } catch (const Stopped&) {
+        result.kind = PipelineResult::Kind::stopped;
+    } catch (const Error& error) {
+        fail(error);
+    } catch (const std::bad_alloc&) {
+        fail(Error(ErrorKind::io, "out of memory"));
+    } catch (const std::exception& error) {
+        fail(Error(ErrorKind::io, error.what()));
+    }
+    return result;
+}
+
+PreparedFile Pipeline::prepare(const Job& job) const {
+    PreparedFile file = archiver_.preparer().prepare(job.path);
+    file.entry.content_id = vault_.content_id(file.bytes);
+    return file;
+}
+
+PipelineResult Pipeline::archive_file(const Job& job, PrepareGate::Admission& admission) {
+    {
+        const std::lock_guard lock(mutex_);
+        require_not_stopped(job.ticket);
+    }
+    PreparedFile file = prepare(job);
+    PipelineResult result{.kind = PipelineResult::Kind::archived,
+                          .archive = {},
+                          .identity = file.identity,
+                          .error = {}};
+    // Whether it has to be encoded at all is known when the file before it is.
+    admission.leave_place();
+    if (file.entry.kind == vault::FileKind::segment && await_line(job, file)) {
+        admission.take_place();
+        if (auto archived = publish_in_line(job, file, admission)) {
+            result.archive = std::move(*archived);
+            return result;
+        }
+        // Somebody else archived the one before, and maybe this one. The plain bytes have been
+        // given back already.
+        await_alone(job);
+        file = prepare(job);
+        result.identity = file.identity;
+    }
+    result.archive = archive_alone(job, file);
+    return result;
+}
+
+ArchiveResult Pipeline::archive_alone(const Job& job, PreparedFile& file) {
+    await_alone(job);
+    ArchiveResult result = archiver_.finish(file);
+    const std::lock_guard lock(mutex_);
+    line_.reset();
+    if (file.entry.kind == vault::FileKind::segment)
+        line_ = Line{.ticket = job.ticket,
+                     .segment = segment_of(file),
+                     .file_name = file.entry.file_name,
+                     .content_id = file.entry.content_id,
+                     .proven_at = Clock::now(),
+                     .is_open = result.outcome == ArchiveOutcome::stored};
+    return result;
+}
+
+/// nullopt if the line has ended meanwhile.
+std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedFile& file,
+                                                       PrepareGate::Admission& admission) {
+    ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
+    put_contents(file, admission);
+    result.stored_size = file.entry.stored_size();
+    auto predecessor = await_turn(job, file);
+    if (!predecessor) return std::nullopt;
+    file.entry.predecessor = std::move(predecessor);
+    const auto outcome = vault_.publish(file.entry_key, file.entry);
+    if (outcome == vault::ClusterVault::PublishOutcome::different) {
+        const auto present = vault_.find_entry(file.entry_key);
+        if (!present)
+            throw Error(ErrorKind::unavailable,
+                        format("entry \"{}\" was there and is gone", file.entry_key));
+        archiver_.keep_conflict(file, present->entry);
+    }
+    const std::lock_guard lock(mutex_);
+    if (outcome == vault::ClusterVault::PublishOutcome::identical) {
+        result.outcome = ArchiveOutcome::already_stored;
+        if (line_) line_->is_open = false;
+    }
+    to_remember_[job.ticket] = {.file_name = file.entry.file_name,
+                                .content_id = file.entry.content_id};
+    return result;
+}
+
+/// Encodes and puts what the entry will name. The memory is given back as soon as it is not needed.
+void Pipeline::put_contents(PreparedFile& file, PrepareGate::Admission& admission) const {
+    const codec::EncodeOptions& encoding = archiver_.preparer().settings().encoding;
+    if (file.bytes.size() > vault::piece_size_max) {
+        // Piece by piece, which bounds what is in memory beside the plain bytes.
+        vault_.put_contents(file.bytes, encoding, file.entry);
+    } else {
+        auto sealed = vault::seal_content(vault_, file.bytes, encoding, file.entry);
+        file.bytes = Bytes();
+        admission.leave_place();
+        admission.shrink_to(sealed ? sealed->object.size() : 0);
+        if (sealed) vault::put_sealed_content(vault_, *sealed, file.entry);
+    }
+    file.bytes = Bytes();
+    admission.release();
+}
+
+wal::SegmentName Pipeline::segment_of(const PreparedFile& file) const {
+    return *wal::resolve_segment(file.name, archiver_.preparer().settings().instance.segment_size);
+}
+
+/// With the mutex held: whether nothing but segments without a gap lies between the line's last and
+/// this one, as far as that can be told before they have begun.
+bool Pipeline::continues_line(const Job& job, const PreparedFile& file) const {
+    if (!line_ || !line_->is_open) return false;
+    const wal::SegmentName segment = segment_of(file);
+    return segment.timeline == line_->segment.timeline && job.ticket > line_->ticket &&
+           segment.segment_number > line_->segment.segment_number &&
+           segment.segment_number - line_->segment.segment_number == job.ticket - line_->ticket;
+}
+
+/// Waits until it is known how the file will be published. True: in line, as far as can be told
+/// now.
+bool Pipeline::await_line(const Job& job, const PreparedFile& file) {
+    std::unique_lock lock(mutex_);
+    bool continues = false;
+    changed_.wait(lock, [&] {
+        require_not_stopped(job.ticket);
+        continues = continues_line(job, file) &&
+                    Clock::now() - line_->proven_at <= options_.proof_valid_for;
+        return continues || delivered_ == job.ticket;
+    });
+    return continues;
+}
+
+/// Waits until all files before have begun to be published. Takes the file's place in the line and
+/// returns what it names as its predecessor; nullopt if the line does not lead here.
+std::optional<vault::Predecessor> Pipeline::await_turn(const Job& job, const PreparedFile& file) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] {
+        require_not_stopped(job.ticket);
+        return begun_ == job.ticket;
+    });
+    if (!continues_line(job, file) || line_->ticket + 1 != job.ticket) return std::nullopt;
+    vault::Predecessor predecessor{.file_name = line_->file_name, .content_id = line_->content_id};
+    line_->ticket = job.ticket;
+    line_->segment = segment_of(file);
+    line_->file_name = file.entry.file_name;
+    line_->content_id = file.entry.content_id;
+    ++begun_;
+    changed_.notify_all();
+    return predecessor;
+}
+
+void Pipeline::await_alone(const Job& job) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] {
+        require_not_stopped(job.ticket);
+        return delivered_ == job.ticket;
+    });
+}
+
+void Pipeline::settle(const Job& job, PipelineResult result) {
+    std::unique_lock lock(mutex_);
+    if (result.kind == PipelineResult::Kind::failed) {
+        failed_ = std::min(failed_.value_or(job.ticket), job.ticket);
+        ++failure_count_;
+    }
+    settled_.emplace(job.ticket, std::pair(job, std::move(result)));
+    changed_.notify_all();
+    deliver_in_order(lock);
+}
+
+/// Hands out results as far as all before them are settled. Whoever comes while another thread does
+/// this leaves it to that one.
+void Pipeline::deliver_in_order(std::unique_lock<std::mutex>& lock) {
+    if (is_delivering_) return;
+    is_delivering_ = true;
+    while (!settled_.empty() && settled_.begin()->first == delivered_) {
+        auto [job, result] = std::move(settled_.extract(settled_.begin()).mapped());
+        // In the store or not: what is behind a failure is not told as archived.
+        if (failed_ && job.ticket > *failed_) result = {};
+        auto noted = to_remember_.extract(job.ticket);
+        lock.unlock();
+        if (!noted.empty() && result.kind == PipelineResult::Kind::archived)
+            if (auto warning = archiver_.remember(noted.mapped()))
+                result.archive.warnings.push_back(std::move(*warning));
+        lock.lock();
+        ++delivered_;
+        begun_ = std::max(begun_, delivered_);
+        if (failed_ && delivered_ == next_) {
+            failed_.reset();
+            line_.reset();
+        }
+        changed_.notify_all();
+        lock.unlock();
+        deliver_(job.path, std::move(result));
+        lock.lock();
+    }
+    is_delivering_ = false;
+}
+
+}  // namespace walden::archive

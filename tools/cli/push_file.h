@@ -1,0 +1,28 @@
+// One push, as walden-push and `walden push` do it.
+#pragma once
+
+#include "agent/unix_socket.h"
+#include "tools/cli/config.h"
+#include "tools/cli/session.h"
+
+#include <chrono>
+#include <string>
+
+namespace walden::cli {
+
+/// PostgreSQL starts its commands in the data directory and gives a relative path. Throws
+/// Error(foreign) for another server's: a clone that shares the configuration of its original would
+/// push as if it were the original.
+void require_configured_server(const Config& config, const std::string& path);
+
+/// Has the agent archive the file and prints its warnings. False if there is no agent to rely on,
+/// and the work is still to be done. Throws what the agent answered, and Error(canceled) when the
+/// deadline has passed.
+[[nodiscard]] bool archive_by_agent(const Config& config, const std::string& path,
+                                    agent::Clock::time_point deadline);
+
+/// Archives the file in this process, in the storage that `open` opens, and prints warnings.
+void archive_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
+                  const StorageOpener& open);
+
+}  // namespace walden::cli

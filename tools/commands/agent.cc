@@ -1,0 +1,213 @@
+#include "agent/archive_service.h"
+#include "agent/agent_server.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "tools/cli/agent_place.h"
+#include "tools/cli/messages.h"
+#include "tools/cli/session.h"
+#include "tools/commands/any_store.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/text.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <malloc.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace walden::commands {
+
+namespace {
+
+/// Attempts are bounded by their number; whoever waits for an answer has a deadline of his own.
+constexpr std::chrono::hours no_deadline{24 * 365};
+constexpr off_t log_size_max = 1 << 20;
+constexpr std::chrono::seconds stop_deadline{30};
+
+class SessionArchive final : public agent::OpenArchive {
+public:
+    SessionArchive(const cli::Config& config, const std::function<void()>& on_retry)
+        : session_(config, no_deadline, open_any_store, on_retry),
+          vault_(session_.open_cluster()),
+          identity_(session_.require_identity(vault_)),
+          state_(cli::open_local_state(session_, identity_.system_identifier)) {}
+
+    [[nodiscard]] const vault::ClusterVault& vault() const override { return vault_; }
+
+    [[nodiscard]] archive::LocalState& state() override { return state_; }
+
+    [[nodiscard]] archive::ArchiveSettings settings() const override {
+        return cli::archive_settings(session_.config(), identity_);
+    }
+
+private:
+    cli::Session session_;
+    vault::ClusterVault vault_;
+    vault::ClusterIdentity identity_;
+    archive::LocalState state_;
+};
+
+/// state_dir holds the socket: whoever may write there could put another one in its place.
+void require_private_state_directory(const std::string& path) {
+    make_directories(path);
+
+    struct stat status {};
+
+    if (::stat(path.c_str(), &status) != 0)
+        throw system_error(ErrorKind::io, format("stat \"{}\"", path), errno);
+    if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0)
+        throw Error(ErrorKind::denied,
+                    format("state_dir \"{}\" must belong to this user and be writable by nobody "
+                           "else",
+                           path))
+            .with_hint(format("chmod go-w \"{}\"", path));
+}
+
+/// Held as long as the process lives. Invalid if another agent holds it.
+FileDescriptor take_lock(const std::string& path) {
+    FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd.valid()) throw system_error(ErrorKind::io, format("open \"{}\"", path), errno);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+    if (errno == EWOULDBLOCK) return {};
+    throw system_error(ErrorKind::io, format("lock \"{}\"", path), errno);
+}
+
+/// From now on what is said goes to a file that begins anew when it has become long.
+void write_to_log(const std::string& path) {
+    const FileDescriptor fd(
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd.valid()) return;  // an agent without a log is better than none
+
+    struct stat status {};
+
+    if (::fstat(fd.get(), &status) == 0 && status.st_size > log_size_max &&
+        ::ftruncate(fd.get(), 0) != 0)
+        cli::report_warning(format("could not empty \"{}\"", path));
+    for (const int standard : {STDOUT_FILENO, STDERR_FILENO}) ::dup2(fd.get(), standard);
+}
+
+std::uint64_t number_in_environment(const char* name) {
+    const char* text = std::getenv(name);
+    std::uint64_t number = 0;
+    if (text != nullptr) std::from_chars(text, text + std::string_view(text).size(), number);
+    return number;
+}
+
+/// The socket that systemd listens on for us, sd_listen_fds(3); invalid if it does not.
+FileDescriptor take_activation_socket() {
+    constexpr int first_fd = 3;
+    const bool is_ours =
+        number_in_environment("LISTEN_PID") == static_cast<std::uint64_t>(::getpid()) &&
+        number_in_environment("LISTEN_FDS") == 1;
+    for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(name);
+    if (!is_ours) return {};
+    ::fcntl(first_fd, F_SETFD, FD_CLOEXEC);
+    return FileDescriptor(first_fd);
+}
+
+/// Buffers are used again instead of being given back to the kernel with each segment and faulted
+/// in with the next. One arena: threads would keep their own ones.
+void keep_memory() {
+    ::mallopt(M_ARENA_MAX, 1);
+    ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+    ::mallopt(M_TOP_PAD, 4 << 20);
+}
+
+void tell_ready(int fd) {
+    if (fd < 0) return;
+    const char byte = '1';
+    if (::write(fd, &byte, 1) != 1) cli::report_warning("nobody waits for this agent");
+    ::close(fd);
+}
+
+agent::ServiceOptions service_options(const cli::Config& config) {
+    archive::PipelineOptions pipeline;
+    pipeline.in_flight = config.agent_in_flight;
+    pipeline.prepare_count =
+        std::max<std::size_t>(1, std::min(config.agent_in_flight, config.encoding.worker_count));
+    pipeline.memory = config.agent_memory;
+    return {.wal_directory = config.pgdata + "/pg_wal", .pipeline = pipeline};
+}
+
+/// Never returns to what would wait for a store that hangs: nothing of an agent's work needs an
+/// end.
+[[noreturn]] void serve(const cli::Config& config, FileDescriptor listener, bool owns_socket,
+                        int ready_fd) {
+    agent::ArchiveService* notified = nullptr;
+    agent::ArchiveService service(service_options(config), [&] {
+        return std::make_unique<SessionArchive>(config, [&] { notified->note_retry(); });
+    });
+    notified = &service;
+    agent::Server server(std::move(listener), service,
+                         {.self = cli::agent_caller(config),
+                          .pgdata = config.pgdata,
+                          .idle_timeout = config.agent_idle_timeout});
+    tell_ready(ready_fd);
+    const agent::LeaveReason reason = server.wait();
+    if (owns_socket) ::unlink(cli::agent_socket_path(config).c_str());
+    cli::report_note(format("agent {} leaves: {}", ::getpid(), to_string(reason)));
+    std::fflush(nullptr);
+    std::_Exit(0);
+}
+
+int run_agent(const cli::Config& config, const AgentOptions& options) {
+    FileDescriptor listener = take_activation_socket();
+    const bool is_activated = listener.valid();
+    require_private_state_directory(config.state_dir);
+    const FileDescriptor lock = take_lock(cli::agent_lock_path(config));
+    if (!lock.valid()) {
+        if (options.ready_fd >= 0) return 0;
+        throw Error(ErrorKind::conflict, "another agent of this configuration is running")
+            .with_hint("\"walden agent --stop\" ends it.");
+    }
+    if (options.ready_fd >= 0) {
+        write_to_log(cli::agent_log_path(config));
+        cli::stamp_messages();
+    }
+    keep_memory();
+    if (!is_activated) listener = agent::listen_at(cli::agent_socket_path(config));
+    if (::chdir("/") != 0) cli::report_warning("could not leave the working directory");
+    ::umask(077);
+    cli::report_note(format("agent {} of walden {} serves cluster \"{}\" in \"{}\"", ::getpid(),
+                            cli::version_text(), config.cluster, config.pgdata));
+    serve(config, std::move(listener), !is_activated, options.ready_fd);
+}
+
+int stop_agent(const cli::Config& config) {
+    const agent::AskResult result =
+        agent::ask({.caller = cli::agent_caller(config), .type = agent::MessageType::stop},
+                   {.socket_path = cli::agent_socket_path(config),
+                    .deadline = agent::Clock::now() + stop_deadline,
+                    .user = cli::agent_user(config)});
+    if (result.outcome == agent::AskOutcome::absent) {
+        print_line("no agent runs");
+        return 0;
+    }
+    if (result.outcome != agent::AskOutcome::answered)
+        throw Error(ErrorKind::unavailable, result.text);
+    // Whoever takes the lock knows that it has gone.
+    const FileDescriptor fd(
+        ::open(cli::agent_lock_path(config).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (fd.valid()) static_cast<void>(::flock(fd.get(), LOCK_EX));
+    print_line("the agent has stopped");
+    return 0;
+}
+
+}  // namespace
+
+int agent(const Common& common, const AgentOptions& options) {
+    const cli::Config config = cli::read_config(common.config_path);
+    return options.stops ? stop_agent(config) : run_agent(config, options);
+}
+
+}  // namespace walden::commands

@@ -1,0 +1,80 @@
+#include "agent/archive_status.h"
+#include "base/error.h"
+#include "base/format.h"
+#include "tools/cli/agent_place.h"
+#include "tools/cli/json.h"
+#include "tools/cli/messages.h"
+#include "tools/cli/push_file.h"
+#include "tools/commands/any_store.h"
+#include "tools/commands/commands.h"
+#include "tools/commands/text.h"
+
+#include <algorithm>
+
+namespace walden::commands {
+
+namespace {
+
+/// nullopt if there is no agent to rely on.
+std::optional<std::uint64_t> flush_by_agent(const cli::Config& config,
+                                            agent::Clock::time_point deadline) {
+    const agent::AskResult result = cli::ask_agent(
+        config, {.caller = cli::agent_caller(config), .type = agent::MessageType::flush},
+        {.socket_path = cli::agent_socket_path(config),
+         .deadline = deadline,
+         .user = cli::agent_user(config)});
+    if (result.outcome == agent::AskOutcome::deadline_passed)
+        throw Error(ErrorKind::canceled, "not everything is archived yet")
+            .with_hint("\"walden status\" shows what is left.");
+    if (result.outcome == agent::AskOutcome::unusable) cli::report_warning(result.text);
+    if (result.outcome != agent::AskOutcome::answered) return std::nullopt;
+    if (result.type == agent::MessageType::failed)
+        if (const auto error = agent::decode_failed(result.body)) throw Error(*error);
+    if (result.type != agent::MessageType::flushed) return std::nullopt;
+    return agent::decode_flushed(result.body);
+}
+
+/// One after the other, as PostgreSQL would ask.
+std::uint64_t flush_here(const cli::Config& config, agent::Clock::time_point deadline) {
+    const std::string wal_directory = config.pgdata + "/pg_wal";
+    const std::vector<std::string> names = agent::list_ready_files(wal_directory);
+    for (const std::string& name : names) {
+        if (agent::Clock::now() >= deadline)
+            throw Error(ErrorKind::canceled,
+                        format("{} and what follows is not archived yet", name));
+        const std::string path = wal_directory + "/" + name;
+        // PostgreSQL may have been told meanwhile that it is archived, and have recycled it.
+        if (!archive::find_source_file(path)) continue;
+        cli::archive_here(config, path,
+                          std::min(deadline, agent::Clock::now() + config.archive_deadline),
+                          open_any_store);
+    }
+    return names.size();
+}
+
+}  // namespace
+
+int push(const Common& common, const std::string& path) {
+    const cli::Config config = cli::read_config(common.config_path);
+    cli::require_configured_server(config, path);
+    cli::archive_here(config, path, agent::Clock::now() + config.archive_deadline, open_any_store);
+    return 0;
+}
+
+int flush(const Common& common, const FlushOptions& options) {
+    const cli::Config config = cli::read_config(common.config_path);
+    const auto deadline =
+        agent::Clock::now() + (options.timeout_seconds == 0
+                                   ? std::chrono::hours(24 * 365)
+                                   : std::chrono::seconds(options.timeout_seconds));
+    auto count = config.agent_enabled ? flush_by_agent(config, deadline) : std::nullopt;
+    if (!count) count = flush_here(config, deadline);
+    if (common.output == Output::json)
+        cli::print_json({{"durable", *count}});
+    else
+        print_line(*count == 0 ? std::string("nothing was ready")
+                               : format("all {} files that were ready are durable", *count));
+    return 0;
+}
+
+}  // namespace walden::commands
