@@ -27,7 +27,9 @@ ArchiveResult Archiver::archive(const std::string& path) {
         run_beside(
             encoding.worker_count,
             [&] {
-                if (!present) file.contents = vault_.encode_contents(file.bytes, encoding);
+                // A file of several pieces is encoded piece by piece, which bounds the memory.
+                if (!present && file.bytes.size() <= vault::piece_size_max)
+                    file.contents = vault_.encode_contents(file.bytes, encoding);
             },
             [&] {
                 preparer_.examine(file);
@@ -135,10 +137,10 @@ void Archiver::store(PreparedFile& file, ArchiveResult& result) {
 }
 
 void Archiver::put_contents(const PreparedFile& file, vault::Entry& entry) const {
-    vault_.put_contents(file.contents ? *file.contents
-                                      : vault_.encode_contents(file.bytes,
-                                                               preparer_.settings().encoding),
-                        entry);
+    if (file.contents)
+        vault_.put_contents(*file.contents, entry);
+    else
+        vault_.put_contents(file.bytes, preparer_.settings().encoding, entry);
 }
 
 void Archiver::settle_identical(const PreparedFile& file, const vault::Entry& present) const {

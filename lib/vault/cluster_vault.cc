@@ -41,20 +41,26 @@ std::optional<StoredEntry> ClusterVault::find_entry(const std::string& key) cons
                       [&] { return StoredEntry{.entry = decode_entry(*body), .size = size}; });
 }
 
+std::size_t ClusterVault::piece_count(std::size_t plain_size) {
+    return std::max<std::size_t>(1, (plain_size + piece_size_max - 1) / piece_size_max);
+}
+
+EncodedContents::Part ClusterVault::encode_part(ByteView plain, std::size_t index,
+                                                const codec::EncodeOptions& options) const {
+    const std::size_t offset = index * piece_size_max;
+    const ByteView bytes = plain.subspan(offset, std::min(piece_size_max, plain.size() - offset));
+    EncodedContents::Part part{.plain_size = bytes.size(),
+                               .content_id = std::nullopt,
+                               .encoded = codec::encode(bytes, options)};
+    if (piece_count(plain.size()) > 1) part.content_id = content_id(bytes);
+    return part;
+}
+
 EncodedContents ClusterVault::encode_contents(ByteView plain,
                                               const codec::EncodeOptions& options) const {
     EncodedContents contents{.plain_size = plain.size(), .parts = {}};
-    const std::size_t count = std::max<std::size_t>(
-        1, (plain.size() + piece_size_max - 1) / piece_size_max);
-    for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t offset = i * piece_size_max;
-        const ByteView part =
-            plain.subspan(offset, std::min(piece_size_max, plain.size() - offset));
-        contents.parts.push_back({.plain_size = part.size(),
-                                  .content_id = std::nullopt,
-                                  .encoded = codec::encode(part, options)});
-        if (count > 1) contents.parts.back().content_id = content_id(part);
-    }
+    for (std::size_t i = 0; i < piece_count(plain.size()); ++i)
+        contents.parts.push_back(encode_part(plain, i, options));
     return contents;
 }
 
@@ -62,28 +68,37 @@ void ClusterVault::put_contents(const EncodedContents& contents, Entry& entry) c
     entry.plain_size = contents.plain_size;
     entry.pieces.clear();
     entry.inlined.clear();
-    for (const EncodedContents::Part& part : contents.parts) {
-        Piece piece{.content_id = part.content_id.value_or(entry.content_id),
-                    .plain_size = part.plain_size,
-                    .stored_size = 0,
-                    .codec = part.encoded.codec};
-        const std::string key = layout_.content_key(entry.file_name, piece.content_id);
-        Bytes object = seal_object(keys_, {.kind = ObjectKind::content, .key = key},
-                                   {.codec = part.encoded.codec,
-                                    .plain_size = part.plain_size,
-                                    .content_id = piece.content_id,
-                                    .encoded = part.encoded.bytes});
-        piece.stored_size = object.size();
-        if (contents.parts.size() == 1 && object.size() <= inline_size_max)
-            entry.inlined = std::move(object);
-        else if (storage_.put_new(key, object) == ObjectStorage::PutOutcome::already_present)
-            piece.stored_size = check_present_content(key);
-        entry.pieces.push_back(piece);
-    }
+    for (const EncodedContents::Part& part : contents.parts) put_part(part, entry);
 }
 
-/// The same bytes, sealed by an earlier attempt or another writer, maybe with another codec. Its
-/// size is what the entry must tell, and it must be whole.
+void ClusterVault::put_contents(ByteView plain, const codec::EncodeOptions& options,
+                                Entry& entry) const {
+    entry.plain_size = plain.size();
+    entry.pieces.clear();
+    entry.inlined.clear();
+    for (std::size_t i = 0; i < piece_count(plain.size()); ++i)
+        put_part(encode_part(plain, i, options), entry);
+}
+
+void ClusterVault::put_part(const EncodedContents::Part& part, Entry& entry) const {
+    Piece piece{.content_id = part.content_id.value_or(entry.content_id),
+                .plain_size = part.plain_size,
+                .stored_size = 0,
+                .codec = part.encoded.codec};
+    const std::string key = layout_.content_key(entry.file_name, piece.content_id);
+    Bytes object = seal_object(keys_, {.kind = ObjectKind::content, .key = key},
+                               {.codec = part.encoded.codec,
+                                .plain_size = part.plain_size,
+                                .content_id = piece.content_id,
+                                .encoded = part.encoded.bytes});
+    piece.stored_size = object.size();
+    if (!part.content_id && object.size() <= inline_size_max)
+        entry.inlined = std::move(object);
+    else if (storage_.put_new(key, object) == ObjectStorage::PutOutcome::already_present)
+        piece.stored_size = check_present_content(key);
+    entry.pieces.push_back(piece);
+}
+
 std::uint64_t ClusterVault::check_present_content(const std::string& key) const {
     Bytes present;
     if (!storage_.get(key, present))

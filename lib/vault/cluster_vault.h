@@ -85,6 +85,14 @@ public:
     /// inline_size_max stay in the entry. Durable when it returns.
     void put_contents(const EncodedContents& contents, Entry& entry) const;
 
+    /// Both in one, piece by piece: beside the plain bytes only one piece is in memory.
+    void put_contents(ByteView plain, const codec::EncodeOptions& options, Entry& entry) const;
+
+    /// An object under the name of a content is the same bytes, sealed by an earlier attempt or
+    /// another writer, maybe with another codec: its size, which is what the entry must tell. Throws
+    /// Error(corrupt) if it is damaged.
+    [[nodiscard]] std::uint64_t check_present_content(const std::string& key) const;
+
     /// Creates the entry, whose contents were put before. After an unknown outcome or a taken
     /// name it reads what is there and compares the content id.
     PublishOutcome publish(const std::string& key, const Entry& entry) const;
@@ -121,7 +129,10 @@ private:
                                                   std::uint64_t* stored_size = nullptr) const;
     ObjectStorage::PutOutcome put_record(ObjectKind kind, const std::string& key,
                                          ByteView body) const;
-    [[nodiscard]] std::uint64_t check_present_content(const std::string& key) const;
+    [[nodiscard]] static std::size_t piece_count(std::size_t plain_size);
+    [[nodiscard]] EncodedContents::Part encode_part(ByteView plain, std::size_t index,
+                                                    const codec::EncodeOptions& options) const;
+    void put_part(const EncodedContents::Part& part, Entry& entry) const;
     void open_piece(const std::string& key, ByteView object, const Piece& piece,
                     MutableByteView plain) const;
 

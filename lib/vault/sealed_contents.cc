@@ -36,16 +36,7 @@ void put_sealed_content(const ClusterVault& vault, const SealedContent& content,
     assert(entry.pieces.size() == 1);
     if (vault.storage().put_new(content.key, content.object) == ObjectStorage::PutOutcome::created)
         return;
-    Bytes present;
-    if (!vault.storage().get(content.key, present))
-        throw Error(ErrorKind::unavailable,
-                    format("content \"{}\" was there and is gone", content.key));
-    in_context([&] { return format("check content \"{}\" that was there before", content.key); },
-               [&] {
-                   inspect_object_at(vault.keys().repository(),
-                                     {.kind = ObjectKind::content, .key = content.key}, present);
-               });
-    entry.pieces.front().stored_size = present.size();
+    entry.pieces.front().stored_size = vault.check_present_content(content.key);
 }
 
 }  // namespace walden::vault
