@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "base/parallel.h"
 #include "wal/timeline_history.h"
 
 namespace walden::archive {
@@ -17,22 +18,36 @@ std::string describe_writer(const vault::Entry& entry) {
 }  // namespace
 
 ArchiveResult Archiver::archive(const std::string& path) {
-    return in_context([&] { return format("archive {}", base_name(path)); },
-                      [&] {
-                          PreparedFile file = preparer_.prepare(path);
-                          file.entry.content_id = vault_.content_id(file.bytes);
-                          return finish(file);
-                      });
+    return in_context([&] { return format("archive {}", base_name(path)); }, [&] {
+        PreparedFile file = preparer_.read(path);
+        const codec::EncodeOptions& encoding = preparer_.settings().encoding;
+        std::optional<vault::StoredEntry> present;
+        if (!file.entry_key.empty()) present = vault_.find_entry(file.entry_key);
+        // Nothing of this needs the other's result, and encoding takes most of the time.
+        run_beside(
+            encoding.worker_count,
+            [&] {
+                if (!present) file.contents = vault_.encode_contents(file.bytes, encoding);
+            },
+            [&] {
+                preparer_.examine(file);
+                file.entry.content_id = vault_.content_id(file.bytes);
+            });
+        return file.entry.kind == vault::FileKind::partial ? finish(file) : settle(file, present);
+    });
 }
 
 ArchiveResult Archiver::finish(PreparedFile& file) {
-    ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
-    const bool is_segment = file.entry.kind == vault::FileKind::segment;
     if (file.entry.kind == vault::FileKind::partial)
         file.entry_key = vault_.layout().partial_key(file.entry.file_name, file.entry.content_id);
+    return settle(file, vault_.find_entry(file.entry_key));
+}
 
-    // Beyond this point the file is known to be ours and whole.
-    const auto present = vault_.find_entry(file.entry_key);
+/// The file is known to be ours and whole; `present` is what its name holds in the store.
+ArchiveResult Archiver::settle(PreparedFile& file,
+                               const std::optional<vault::StoredEntry>& present) {
+    ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
+    const bool is_segment = file.entry.kind == vault::FileKind::segment;
     if (present && present->entry.content_id != file.entry.content_id)
         keep_conflict(file, present->entry);
     const bool claims = is_segment || file.entry.kind == vault::FileKind::history;
@@ -107,7 +122,7 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(const PreparedFile&
 void Archiver::store(PreparedFile& file, ArchiveResult& result) {
     if (file.entry.kind == vault::FileKind::segment)
         file.entry.predecessor = find_predecessor(file, result);
-    vault_.put_contents(file.bytes, preparer_.settings().encoding, file.entry);
+    put_contents(file, file.entry);
     result.stored_size = file.entry.stored_size();
     if (vault_.publish(file.entry_key, file.entry) !=
         vault::ClusterVault::PublishOutcome::different)
@@ -119,18 +134,25 @@ void Archiver::store(PreparedFile& file, ArchiveResult& result) {
     keep_conflict(file, present->entry);
 }
 
+void Archiver::put_contents(const PreparedFile& file, vault::Entry& entry) const {
+    vault_.put_contents(file.contents ? *file.contents
+                                      : vault_.encode_contents(file.bytes,
+                                                               preparer_.settings().encoding),
+                        entry);
+}
+
 void Archiver::settle_identical(const PreparedFile& file, const vault::Entry& present) const {
     if (vault_.storage().is_durable_once_visible()) return;
     vault_.make_durable(file.entry_key, present);
     if (vault_.has_contents(present)) return;
     // Somebody removed the content under a living entry. We still have it.
     vault::Entry again = file.entry;
-    vault_.put_contents(file.bytes, preparer_.settings().encoding, again);
+    put_contents(file, again);
 }
 
 void Archiver::keep_conflict(PreparedFile& file, const vault::Entry& present) const {
     if (file.entry.pieces.empty())
-        vault_.put_contents(file.bytes, preparer_.settings().encoding, file.entry);
+        put_contents(file, file.entry);
     const std::string key =
         vault_.layout().conflict_key(file.entry.file_name, file.entry.content_id);
     static_cast<void>(vault_.publish(key, file.entry));

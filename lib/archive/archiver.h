@@ -30,9 +30,9 @@ public:
     /// can be restored from the store alone. Throws
     ///   Error(usage)     the name is none that PostgreSQL archives
     ///   Error(foreign)   another cluster's, version's or segment size's file
-    ///   Error(corrupt)   not WAL, or damaged and the policy is to refuse; a codec that fails its
-    ///   check Error(conflict)  the name holds other content (ours is kept under conflicts/), or
-    ///   the
+    ///   Error(corrupt)   not WAL, or damaged and the policy is to refuse; a codec that fails
+    ///                    its check
+    ///   Error(conflict)  the name holds other content (ours is kept under conflicts/), or the
     ///                    timeline belongs to another instance
     ///   Error(io)        the file could not be read, or changed meanwhile
     /// and what the storage throws. Nothing that was archived before is ever changed.
@@ -56,6 +56,8 @@ public:
 private:
     [[nodiscard]] std::optional<vault::Predecessor> find_predecessor(const PreparedFile& file,
                                                                      ArchiveResult& result) const;
+    ArchiveResult settle(PreparedFile& file, const std::optional<vault::StoredEntry>& present);
+    void put_contents(const PreparedFile& file, vault::Entry& entry) const;
     void settle_identical(const PreparedFile& file, const vault::Entry& present) const;
     void store(PreparedFile& file, ArchiveResult& result);
     [[nodiscard]] std::optional<std::string> save_state() const;

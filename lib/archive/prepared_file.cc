@@ -37,7 +37,7 @@ std::string base_name(const std::string& path) {
     return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
-PreparedFile FilePreparer::prepare(const std::string& path, Bytes buffer) const {
+PreparedFile FilePreparer::read(const std::string& path, Bytes buffer) const {
     PreparedFile file = name_file(path);
     // One byte more than a segment, so that a longer file is read as longer and refused as such.
     file.identity = read_source_file(
@@ -45,6 +45,10 @@ PreparedFile FilePreparer::prepare(const std::string& path, Bytes buffer) const 
         is_wal(file.name.kind) ? settings_.instance.segment_size.bytes() + 1 : text_file_size_max,
         buffer);
     file.bytes = std::move(buffer);
+    return file;
+}
+
+void FilePreparer::examine(PreparedFile& file) const {
     if (is_wal(file.name.kind)) examine_segment(file);
     if (file.name.kind == wal::WalFileKind::history) {
         const auto parsed = wal::parse_timeline_history(file.bytes, file.name.timeline);
@@ -52,7 +56,6 @@ PreparedFile FilePreparer::prepare(const std::string& path, Bytes buffer) const 
             throw Error(ErrorKind::corrupt,
                         format("timeline history is malformed: {}", parsed.reason));
     }
-    return file;
 }
 
 PreparedFile FilePreparer::name_file(const std::string& path) const {

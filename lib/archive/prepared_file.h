@@ -3,11 +3,13 @@
 
 #include "archive/archive_settings.h"
 #include "archive/source_file.h"
+#include "vault/cluster_vault.h"
 #include "vault/entry.h"
 #include "vault/layout.h"
 #include "wal/file_name.h"
 #include "wal/record_reader.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct PreparedFile {
     /// Kind, name, writer and facts; the content id and what follows from it is for the caller.
     vault::Entry entry;
     std::string entry_key;  ///< empty for a partial file, whose key has its content id
+    std::optional<vault::EncodedContents> contents;  ///< where somebody has encoded it already
     std::vector<std::string> warnings;
 };
 
@@ -41,7 +44,15 @@ public:
 
     /// The file at `path`; its last component is its name. Its bytes are read into `buffer`, whose
     /// memory is used again. Throws as Archiver::archive does, as far as that needs no store.
-    [[nodiscard]] PreparedFile prepare(const std::string& path, Bytes buffer = {}) const;
+    [[nodiscard]] PreparedFile prepare(const std::string& path, Bytes buffer = {}) const {
+        PreparedFile file = read(path, std::move(buffer));
+        examine(file);
+        return file;
+    }
+
+    /// The two halves of prepare(): name and bytes, and what the bytes say.
+    [[nodiscard]] PreparedFile read(const std::string& path, Bytes buffer = {}) const;
+    void examine(PreparedFile& file) const;
 
     [[nodiscard]] const ArchiveSettings& settings() const { return settings_; }
 
