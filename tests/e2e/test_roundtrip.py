@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What was archived comes back: every file byte for byte, and the cluster table by table.
 
-usage: test_roundtrip.py SEGMENT_SIZE_MIB
+usage: test_roundtrip.py SEGMENT_SIZE_MIB [agent]
 """
 
 import sys
@@ -31,7 +31,7 @@ def write_history(primary):
 
 def body(scenario):
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    archive = archiving_primary(scenario, size)
+    archive = archiving_primary(scenario, size, agent={"enabled": "agent" in sys.argv[2:]})
     primary, walden = archive.primary, archive.walden
     step("a base backup, then pgbench and DDL")
     backup = primary.base_backup(scenario.directory / "backup")
