@@ -52,8 +52,7 @@ ScratchCluster::ScratchCluster(const std::string& parent, const std::string& pro
     require_child({programs + "/walden-push", "--config", config_, "pg_wal/" + before.name},
                   pgdata_);
     for (const std::string name : {"/store", "/state"})
-        fs::copy(directory_ + name, directory_ + name + ".before",
-                 fs::copy_options::recursive);
+        fs::copy(directory_ + name, directory_ + name + ".before", fs::copy_options::recursive);
 }
 
 ScratchCluster::~ScratchCluster() {

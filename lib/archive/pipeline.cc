@@ -1,7 +1,6 @@
 #include "archive/pipeline.h"
 
 #include "base/format.h"
-#include "vault/sealed_contents.h"
 
 #include <algorithm>
 #include <new>
@@ -10,11 +9,21 @@ namespace walden::archive {
 
 namespace {
 
-/// What preparing a file of this size takes at its peak: the plain bytes, their encoding, and the
-/// sealed object, each as large for incompressible data.
+/// What preparing a file of this size takes: the plain bytes, and their encoding, which is as large
+/// for incompressible ones.
 std::size_t prepare_memory(std::size_t plain_size) {
-    const std::size_t piece = std::min(plain_size, vault::piece_size_max);
-    return plain_size + 2 * piece + (std::size_t{1} << 20);
+    return 2 * plain_size + (std::size_t{1} << 20);
+}
+
+/// What putting takes: everything encoded, and the object of one part sealed.
+std::size_t put_memory(const vault::EncodedContents& contents) {
+    std::size_t encoded = 0;
+    std::size_t largest = 0;
+    for (const auto& part : contents.parts) {
+        encoded += part.encoded.bytes.size();
+        largest = std::max(largest, part.encoded.bytes.size());
+    }
+    return encoded + largest;
 }
 
 }  // namespace
@@ -180,20 +189,14 @@ std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedF
     return result;
 }
 
-/// Encodes and puts what the entry will name. The memory is given back as soon as it is not needed.
+/// Encodes and puts what the entry will name. What is not needed any more is given back at once.
 void Pipeline::put_contents(PreparedFile& file, PrepareGate::Admission& admission) const {
-    const codec::EncodeOptions& encoding = archiver_.preparer().settings().encoding;
-    if (file.bytes.size() > vault::piece_size_max) {
-        // Piece by piece, which bounds what is in memory beside the plain bytes.
-        vault_.put_contents(file.bytes, encoding, file.entry);
-    } else {
-        auto sealed = vault::seal_content(vault_, file.bytes, encoding, file.entry);
-        file.bytes = Bytes();
-        admission.leave_place();
-        admission.shrink_to(sealed ? sealed->object.size() : 0);
-        if (sealed) vault::put_sealed_content(vault_, *sealed, file.entry);
-    }
+    const vault::EncodedContents contents =
+        vault_.encode_contents(file.bytes, archiver_.preparer().settings().encoding);
     file.bytes = Bytes();
+    admission.leave_place();
+    admission.shrink_to(put_memory(contents));
+    vault_.put_contents(contents, file.entry);
     admission.release();
 }
 

@@ -8,6 +8,8 @@
 - A standby with archive_mode=always pushes what the primary pushed: all ends 0, nothing doubles.
 """
 
+import sys
+
 from fixtures import archiving_primary
 from pg import Cluster, add_rows
 from scenario import check, check_equal, main, step, wait_for
@@ -65,7 +67,7 @@ def failover(scenario, archive, backup):
 
 
 def body(scenario):
-    archive = archiving_primary(scenario)
+    archive = archiving_primary(scenario, agent={"enabled": "agent" in sys.argv[1:]})
     primary, walden = archive.primary, archive.walden
     backup = primary.base_backup(scenario.directory / "backup")
     for batch in range(3):

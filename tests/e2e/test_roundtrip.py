@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What was archived comes back: every file byte for byte, and the cluster table by table.
 
-usage: test_roundtrip.py SEGMENT_SIZE_MIB [KIND OF STORE]
+usage: test_roundtrip.py SEGMENT_SIZE_MIB [KIND OF STORE] [agent]
 """
 
 import sys
@@ -32,8 +32,10 @@ def write_history(primary):
 
 def body(scenario):
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    kind = sys.argv[2] if len(sys.argv) > 2 else "posix"
-    archive = archiving_primary(scenario, size, store=open_store(scenario, kind))
+    words = sys.argv[2:]
+    kind = next((word for word in words if word != "agent"), "posix")
+    archive = archiving_primary(scenario, size, store=open_store(scenario, kind),
+                                agent={"enabled": "agent" in words})
     primary, walden = archive.primary, archive.walden
     step("a base backup, then pgbench and DDL")
     backup = primary.base_backup(scenario.directory / "backup")

@@ -239,7 +239,7 @@ TEST_CASE("each default that the help shows may be written out", "[config]") {
         if (help.default_value == "required" || help.default_value == "unset") continue;
         CHECK(refusal(minimal + format("{} = {}\n", help.name, help.default_value)) == "accepted");
     }
-    CHECK(setting_help().size() == 37);
+    CHECK(setting_help().size() == 42);
 }
 
 TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[config]") {
@@ -278,7 +278,7 @@ TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[
     CHECK(all.addressing == Addressing::virtual_host);
     CHECK(all.sse_kms_key_id == "arn:aws:kms:eu-west-1:1:key/x");
     CHECK(all.object_lock_mode == ObjectLockMode::compliance);
-    CHECK(all.object_lock_days == 37);
+    CHECK(all.object_lock_days == 42);
     CHECK(all.part_size == 6144U << 10);
     CHECK(all.connect_timeout == 500ms);
     CHECK(all.fencing == Fencing::none);
@@ -370,4 +370,31 @@ TEST_CASE("the file is found by option or variable, and what is wrong with it is
     CHECK(kind_of([&] { static_cast<void>(read_config(scratch.path())); }) == ErrorKind::usage);
     write_file_durably(path, Bytes((256 << 10) + 1, std::byte{'\n'}), 0644);
     CHECK(kind_of([&] { static_cast<void>(read_config(path)); }) == ErrorKind::usage);
+}
+
+TEST_CASE("the agent's settings have defaults, units and bounds", "[config]") {
+    const Config config = parse(minimal);
+    CHECK(config.agent_enabled);
+    CHECK(config.agent_idle_timeout == 10min);
+    CHECK(config.agent_socket.empty());
+    CHECK(config.agent_in_flight == 8);
+    CHECK(config.agent_memory == std::size_t{160} << 20);
+    CHECK_FALSE(with_line("agent.enabled = false", [](const Config& c) { return c.agent_enabled; }));
+    const auto memory = [](const Config& c) { return c.agent_memory; };
+    CHECK(with_line("agent.memory = \"16MiB\"", memory) == std::size_t{16} << 20);
+    CHECK(with_line("agent.memory = \"2GiB\"", memory) == std::size_t{2} << 30);
+    for (const char* value : {"\"15MiB\"", "\"65GiB\"", "\"16\"", "\"16MB\"", "16", "\"MiB\"",
+                              "\"99999999999GiB\"", "\"-1GiB\""})
+        CHECK_FALSE(refusal_of_line(format("agent.memory = {}", value)).empty());
+    CHECK(with_line("agent.in_flight = 64", [](const Config& c) { return c.agent_in_flight; }) ==
+          64);
+    for (const char* value : {"0", "65", "\"8\""})
+        CHECK_FALSE(refusal_of_line(format("agent.in_flight = {}", value)).empty());
+    CHECK_FALSE(refusal_of_line("agent.socket = \"relative\"").empty());
+}
+
+TEST_CASE("another byte in the file is another configuration to the agent", "[config]") {
+    const Config config = parse(minimal);
+    CHECK(parse(minimal).digest == config.digest);
+    CHECK(parse(std::string(minimal) + "\n").digest != config.digest);
 }
