@@ -132,6 +132,7 @@ class Operations:
         body = call.body
         if "store_truncated" in call.fault:
             body = body[:call.fault["store_truncated"]]
+            checksums = {name: checksum(name, body) for name in checksums}
         stored = StoredObject(body, hashlib.md5(body).hexdigest(), attributes, checksums)
         self.store.put(call.bucket, call.key, stored, if_absent)
         return Answer(200, self.creation_headers(stored))
@@ -368,7 +369,10 @@ class Operations:
                               f"checksum Type: {upload.algorithm}, actual checksum Type: "
                               f"{', '.join(checksums)}")
             checksums = {upload.algorithm: checksum(upload.algorithm, call.body)}
-        body = call.body[:call.fault.get("store_truncated", len(call.body))]
+        body = call.body
+        if "store_truncated" in call.fault:
+            body = body[:call.fault["store_truncated"]]
+            checksums = {name: checksum(name, body) for name in checksums}
         part = Part(body, hashlib.md5(body).hexdigest(), checksums,
                     datetime.datetime.now(datetime.timezone.utc))
         self.store.put_part(call.bucket, call.key, call.query["uploadId"], number, part)

@@ -38,7 +38,7 @@ Actions of a rule; "before" the work unless the action says otherwise:
   {"huge_xml": n}                     instead of the answer 200 with a document of n bytes
   {"date_skew": seconds}              the server's clock is so much ahead for this request
   {"wrong_checksum": true}            ETag and x-amz-checksum-* of the answer are of other bytes
-  {"store_truncated": n}              stores the first n bytes only, and answers as if all were well
+  {"store_truncated": n}              stores the first n bytes only, and answers 200 with their sums
 """
 
 import argparse

@@ -7,60 +7,35 @@ import concurrent.futures
 import datetime
 import hashlib
 import http.client
-import json
 import os
-import pathlib
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
-import urllib.request
+import urllib.error
 
 import s3_checksum
-import s3_signature
+from own_servers import StrictS3
 from s3_client import S3Client
 from s3_signature import Credentials, Refusal, SignedRequest, sign, verify
 
-SERVER = pathlib.Path(__file__).resolve().parent / "s3_server.py"
 EMPTY = hashlib.sha256(b"").hexdigest()
-CREDENTIALS = Credentials("AKIAWALDENTEST000001", "walden/test+secret/key/0000000000000001")
+CREDENTIALS = StrictS3.credentials
 
 
-class ServerProcess:
-    """s3_server.py with the bucket "b"."""
+class Server(StrictS3):
+    """The server with the bucket "b" and a client of it."""
 
-    def __init__(self, *options):
-        self.directory = tempfile.TemporaryDirectory(prefix="walden-s3-")
-        port_file = pathlib.Path(self.directory.name) / "port"
-        self.process = subprocess.Popen(
-            [sys.executable, str(SERVER), "--port-file", str(port_file), "--bucket", "b", *options],
-            stdin=subprocess.PIPE)
-        self.port = self.wait_for_port(port_file)
+    bucket = "b"
+
+    def __init__(self, *options, is_tls=False):
+        super().__init__(*options, is_tls=is_tls)
         self.client = S3Client(f"http://127.0.0.1:{self.port}", CREDENTIALS)
-
-    def wait_for_port(self, port_file):
-        """Waits until the server listens."""
-        deadline = time.monotonic() + 30
-        while not port_file.exists():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("the server did not come up")
-            time.sleep(0.01)
-        return int(port_file.read_text(encoding="ascii"))
-
-    def control(self, method, name, content=None):
-        body = None if content is None else json.dumps(content).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/_control/{name}", body,
-                                         method=method)
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
 
     def stop(self):
         self.client.close()
-        self.process.stdin.close()
-        self.process.wait(10)
-        self.directory.cleanup()
+        super().stop()
 
 
 class Signatures(unittest.TestCase):
@@ -134,7 +109,7 @@ class WithServer(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = ServerProcess(*cls.OPTIONS)
+        cls.server = Server(*cls.OPTIONS)
         cls.client = cls.server.client
 
     @classmethod
@@ -535,6 +510,7 @@ class Faults(WithServer):
             client = S3Client(f"http://127.0.0.1:{self.server.port}", CREDENTIALS, timeout=0.3)
             with self.assertRaises(TimeoutError):
                 client.call("GET", "b", "k")
+            client.close()
 
     def test_wrong_content(self):
         body = b"x" * 1000
@@ -548,7 +524,10 @@ class Faults(WithServer):
         self.assertNotEqual(answer.headers["x-amz-checksum-sha256"],
                             s3_checksum.checksum("sha256", body))
         self.faults({"action": {"store_truncated": 3}})
-        self.expect(self.put("k", body), 200)
+        whole = s3_checksum.checksum("crc32c", body)
+        answer = self.expect(self.put("k", body, x_amz_checksum_crc32c=whole), 200)
+        self.assertEqual(answer.headers["x-amz-checksum-crc32c"],
+                         s3_checksum.checksum("crc32c", b"xxx"))
         self.assertEqual(self.get("k").body, b"xxx")
 
     def test_hugeness(self):
@@ -562,7 +541,7 @@ class Servers(unittest.TestCase):
         for option, statuses in (("--no-conditional", [501, 501]),
                                  ("--ignore-if-none-match", [200, 200]),
                                  ("--require-if-none-match", [200, 412])):
-            server = ServerProcess(option)
+            server = Server(option)
             try:
                 answers = [server.client.call("PUT", "b", "k", body=body,
                                               headers={"if-none-match": "*"}).status
@@ -580,7 +559,7 @@ class Servers(unittest.TestCase):
                             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
                             "/CN=walden test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
                             key, "-out", cert], check=True, capture_output=True)
-            server = ServerProcess("--tls", cert, key)
+            server = Server("--tls", cert, key)
             try:
                 client = S3Client(f"https://127.0.0.1:{server.port}", CREDENTIALS, cert)
                 self.assertEqual(client.call("PUT", "b", "k", body=b"x" * 99999).status, 200)

@@ -82,6 +82,8 @@ TEST_CASE("a completion is proven by its document alone (fault 5)", "[s3][xml]")
     CHECK(
         is_completion(as_bytes("<CompleteMultipartUploadResult><Location>l</Location><Key>k</Key>"
                                "<ETag>\"abc-2\"</ETag></CompleteMultipartUploadResult>")));
+    CHECK(is_completion(as_bytes("<CompleteMultipartUploadResult><Key>k</Key><ETag></ETag>"
+                                 "</CompleteMultipartUploadResult>")));
     CHECK_FALSE(is_completion(as_bytes("<Error><Code>InternalError</Code></Error>")));
     // As radosgw 16.2 answers, and with the white space that keeps a connection alive.
     CHECK(
