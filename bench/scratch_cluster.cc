@@ -31,25 +31,29 @@ Bytes make_control_file(ByteView segment) {
 
 }  // namespace
 
-ScratchCluster::ScratchCluster(const std::string& parent, std::string programs,
-                               std::string segment_name, ByteView segment,
-                               const std::string& settings)
+ScratchCluster::ScratchCluster(const std::string& parent, const std::string& programs,
+                               const CorpusSegment& before, const CorpusSegment& segment)
     : directory_(format("{}/walden-bench.{}", parent, ::getpid())),
-      segment_name_(std::move(segment_name)),
+      segment_name_(segment.name),
       pgdata_(directory_ + "/data"),
       config_(directory_ + "/walden.toml") {
     for (const char* name : {"/data/global", "/data/pg_wal", "/state"})
         make_directories(directory_ + name);
-    write_file_durably(pgdata_ + "/global/pg_control", make_control_file(segment), 0600);
+    write_file_durably(pgdata_ + "/global/pg_control", make_control_file(segment.bytes), 0600);
     write_file_durably(pgdata_ + "/PG_VERSION", as_bytes("15\n"), 0600);
-    write_file_durably(pgdata_ + "/" + segment_path(), segment, 0600);
+    for (const CorpusSegment* file : {&before, &segment})
+        write_file_durably(pgdata_ + "/pg_wal/" + file->name, file->bytes, 0600);
     const std::string text =
         format("cluster = \"bench\"\npgdata = \"{}\"\nstate_dir = \"{}/state\"\n[store]\nurl = "
-               "\"file://{}/store\"\n[encryption]\nkey_file = \"{}/key\"\n{}",
-               pgdata_, directory_, directory_, directory_, settings);
+               "\"file://{}/store\"\n[encryption]\nkey_file = \"{}/key\"\n",
+               pgdata_, directory_, directory_, directory_);
     write_file_durably(config_, as_bytes(text), 0600);
     require_child({programs + "/walden", "--config", config_, "init"}, directory_);
-    fs::copy(directory_ + "/store", directory_ + "/store.empty", fs::copy_options::recursive);
+    require_child({programs + "/walden-push", "--config", config_, "pg_wal/" + before.name},
+                  pgdata_);
+    for (const std::string name : {"/store", "/state"})
+        fs::copy(directory_ + name, directory_ + name + ".before",
+                 fs::copy_options::recursive);
 }
 
 ScratchCluster::~ScratchCluster() {
@@ -57,17 +61,24 @@ ScratchCluster::~ScratchCluster() {
     fs::remove_all(directory_, ignored);
 }
 
-void ScratchCluster::empty_archive() const {
-    fs::remove_all(directory_ + "/store");
-    fs::remove_all(directory_ + "/state");
-    fs::copy(directory_ + "/store.empty", directory_ + "/store", fs::copy_options::recursive);
+void ScratchCluster::reset_archive() const {
+    for (const std::string name : {"/store", "/state"}) {
+        fs::remove_all(directory_ + name);
+        fs::copy(directory_ + name + ".before", directory_ + name, fs::copy_options::recursive);
+    }
+    // The copies are not what is measured: a sync during the next run must not pay for them.
+    ::sync();
+}
+
+std::uint64_t ScratchCluster::object_bytes(const std::string& store) const {
+    std::uint64_t sum = 0;
+    for (const auto& file : fs::recursive_directory_iterator(directory_ + store))
+        if (file.is_regular_file()) sum += file.file_size();
+    return sum;
 }
 
 std::uint64_t ScratchCluster::archived_bytes() const {
-    std::uint64_t sum = 0;
-    for (const auto& file : fs::recursive_directory_iterator(directory_ + "/store/clusters"))
-        if (file.is_regular_file() && file.path().filename() != "identity") sum += file.file_size();
-    return sum;
+    return object_bytes("/store") - object_bytes("/store.before");
 }
 
 }  // namespace walden::bench

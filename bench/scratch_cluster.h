@@ -1,20 +1,21 @@
 // A data directory and a repository for whole-program benchmarks, without a server: the parts of a
-// data directory that walden reads (pg_control, PG_VERSION, one segment), made from a segment.
+// data directory that walden reads (pg_control, PG_VERSION, two segments), made from a segment.
 #pragma once
 
 #include <string>
 
-#include "base/bytes.h"
+#include "bench/wal_corpus.h"
 
 namespace walden::bench {
 
 /// Lives in a directory of its own below `parent`, removed at the end. Throws Error(io).
 class ScratchCluster {
 public:
-    /// `programs` is the directory with walden and walden-push; `segment` a whole segment file named
-    /// `segment_name`; `settings` more lines for the configuration.
-    ScratchCluster(const std::string& parent, std::string programs, std::string segment_name,
-                   ByteView segment, const std::string& settings);
+    /// `programs` is the directory with walden and walden-push. `before` is archived already, as in
+    /// any archive but a new one: the first segment of a timeline pays for the timeline's claim and
+    /// for directories, each with a sync of its own.
+    ScratchCluster(const std::string& parent, const std::string& programs,
+                   const CorpusSegment& before, const CorpusSegment& segment);
 
     ScratchCluster(const ScratchCluster&) = delete;
     ScratchCluster& operator=(const ScratchCluster&) = delete;
@@ -26,13 +27,15 @@ public:
 
     [[nodiscard]] std::string segment_path() const { return "pg_wal/" + segment_name_; }
 
-    /// Puts the repository back to what `walden init` made: nothing archived.
-    void empty_archive() const;
+    /// Puts repository and local state back to where only `before` is archived.
+    void reset_archive() const;
 
-    /// Bytes of all objects that archiving has added.
+    /// Bytes of all objects that archiving has added to that.
     [[nodiscard]] std::uint64_t archived_bytes() const;
 
 private:
+    [[nodiscard]] std::uint64_t object_bytes(const std::string& store) const;
+
     std::string directory_;
     std::string segment_name_;
     std::string pgdata_;

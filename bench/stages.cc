@@ -22,11 +22,12 @@ namespace walden::bench {
 
 namespace {
 
-CorpusSegment pick_segment(const StagesOptions& options) {
+/// Two segments, the second of which is measured.
+std::vector<CorpusSegment> pick_segments(const StagesOptions& options) {
     for (CorpusKind& kind : load_wal_corpus(options.corpus, 2))
-        if (kind.name == options.kind) return std::move(kind.segments.back());
+        if (kind.name == options.kind && kind.segments.size() == 2) return std::move(kind.segments);
     throw Error(ErrorKind::usage,
-                format("corpus \"{}\" has no kind \"{}\"", options.corpus, options.kind));
+                format("corpus \"{}\" has no two segments of kind \"{}\"", options.corpus, options.kind));
 }
 
 /// The steps inside one process, on one thread unless the name says otherwise.
@@ -124,10 +125,10 @@ private:
 /// The programs as PostgreSQL starts them, but for the shell.
 class ProgramStages {
 public:
-    ProgramStages(const StagesOptions& options, const CorpusSegment& segment)
+    ProgramStages(const StagesOptions& options, const CorpusSegment& before,
+                  const CorpusSegment& segment)
         : programs_(options.programs),
-          cluster_(options.scratch, options.programs, segment.name, segment.bytes,
-                   ""),
+          cluster_(options.scratch, options.programs, before, segment),
           size_(segment.bytes.size()),
           segment_name_(segment.name),
           target_(cluster_.pgdata() + "/pg_wal/RECOVERYXLOG") {}
@@ -144,7 +145,7 @@ public:
         all[3] = {.name = "walden-push, fresh segment",
                   .bytes = size_,
                   .run = [this] { push(); },
-                  .prepare = [this] { cluster_.empty_archive(); }};
+                  .prepare = [this] { cluster_.reset_archive(); }};
         all[4] = {.name = "walden-push, archived before", .bytes = size_, .run = [this] { push(); }};
         all[5] = {.name = "walden-fetch, cold",
                   .bytes = size_,
@@ -169,7 +170,7 @@ public:
                              system_calls_of_child(argv, cluster_.pgdata()))
                           .c_str());
         };
-        print("walden-push, fresh segment", push_argv(), [&] { cluster_.empty_archive(); });
+        print("walden-push, fresh segment", push_argv(), [&] { cluster_.reset_archive(); });
         print("walden-push, archived before", push_argv(), [] {});
         print("walden-fetch, cold", fetch_argv(), [&] { std::remove(target_.c_str()); });
     }
@@ -200,10 +201,11 @@ private:
 }  // namespace
 
 void run_stages(const StagesOptions& options) {
-    const CorpusSegment segment = pick_segment(options);
+    const std::vector<CorpusSegment> segments = pick_segments(options);
+    const CorpusSegment& segment = segments.back();
     MachineLimits limits(segment.bytes, options.scratch);
     LibraryStages library(segment);
-    ProgramStages programs(options, segment);
+    ProgramStages programs(options, segments.front(), segment);
     std::vector<Stage> all = limits.stages();
     std::ranges::move(library.stages(), std::back_inserter(all));
     std::ranges::move(programs.stages(), std::back_inserter(all));

@@ -51,4 +51,28 @@ void for_each_in_parallel(Items& items, std::size_t worker_count, const Body& bo
                                [&](std::size_t i) { body(items[i]); });
 }
 
+/// Runs `aside` on a thread of its own while the caller runs `body`, and returns when both are done.
+/// A failure of `body` is rethrown here; one of `aside` only if `body` did not fail. With one
+/// worker, `aside` runs after `body`, and not at all if that failed.
+template <class Aside, class Body>
+void run_beside(std::size_t worker_count, const Aside& aside, const Body& body) {
+    if (worker_count <= 1) {
+        body();
+        aside();
+        return;
+    }
+    std::exception_ptr failure;
+    {
+        const std::jthread thread([&] {
+            try {
+                aside();
+            } catch (...) {
+                failure = std::current_exception();
+            }
+        });
+        body();
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
 }  // namespace walden

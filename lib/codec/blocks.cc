@@ -34,6 +34,14 @@ struct Block {
     ByteView stored;
 };
 
+/// Memory of one block's size for the time of one call. Taken again and again, it stays in the
+/// cache and costs no page faults.
+Pool<Bytes>& scratch_buffers() {
+    static constexpr std::size_t idle_buffers_max = 8;
+    static Pool<Bytes> buffers(idle_buffers_max);
+    return buffers;
+}
+
 std::size_t divide_up(std::size_t a, std::size_t b) {
     return a / b + (a % b != 0 ? 1 : 0);
 }
@@ -120,31 +128,28 @@ bool decode_block(const Block& block, const BlockCodec& codec, MutableByteView o
     return false;
 }
 
-/// Encodes `plain` into the front of `slot`, which is as large.
-Block encode_block(ByteView plain, const BlockCodec& codec, MutableByteView slot) {
+/// Encodes `plain`; what it stores lies in `scratch`, which is as large, or is `plain` itself.
+Block encode_block(ByteView plain, const BlockCodec& codec, MutableByteView scratch) {
     Block block;
     block.plain_size = plain.size();
     if (is_all_zero(plain)) return block;
     // One byte less than plain: what does not save even that is stored raw.
-    if (const auto size = codec.compress(plain, slot.first(plain.size() - 1))) {
+    if (const auto size = codec.compress(plain, scratch.first(plain.size() - 1))) {
         if (!is_stored_size(*size, BlockKind::compressed, plain.size()))
             fail_corrupt(format("the compressor made {} bytes of {}", *size, plain.size()));
         block.kind = BlockKind::compressed;
-        block.stored = slot.first(*size);
+        block.stored = scratch.first(*size);
         return block;
     }
-    std::memcpy(slot.data(), plain.data(), plain.size());
     block.kind = BlockKind::raw;
-    block.stored = slot.first(plain.size());
+    block.stored = plain;
     return block;
 }
 
 /// Decodes the block again and compares: compression libraries have had bugs that only the reader
 /// noticed, and memory flips bits.
 void verify_block(const Block& block, const BlockCodec& codec, ByteView plain) {
-    static constexpr std::size_t idle_buffers_max = 8;
-    static Pool<Bytes> buffers(idle_buffers_max);
-    const auto buffer = buffers.lend();
+    const auto buffer = scratch_buffers().lend();
     buffer->resize(plain.size());
     if (!decode_block(block, codec, *buffer) || !equal(*buffer, plain))
         throw Error(ErrorKind::corrupt,
@@ -155,45 +160,43 @@ void verify_block(const Block& block, const BlockCodec& codec, ByteView plain) {
                 "Nothing was stored.");
 }
 
-/// Moves the stored bytes from their slots to where the layout has them and writes header and
-/// table in front. Blocks only ever move forward, over slots that have been emptied.
-void assemble(const std::vector<Block>& blocks, Bytes& encoded) {
-    Bytes front;
-    front.reserve(table_end(blocks.size()));
-    ByteWriter writer(front);
+/// Header, table and stored bytes, one after the other.
+Bytes assemble(const std::vector<Block>& blocks) {
+    std::size_t size = table_end(blocks.size());
+    for (const Block& block : blocks) size += block.stored.size();
+    Bytes encoded;
+    encoded.reserve(size);
+    ByteWriter writer(encoded);
     writer.write(layout_version);
     writer.write(static_cast<std::uint8_t>(block_size_log));
     writer.write(static_cast<std::uint32_t>(blocks.size()));
-    std::byte* to = encoded.data() + table_end(blocks.size());
-    for (const Block& block : blocks) {
+    for (const Block& block : blocks)
         writer.write(static_cast<std::uint32_t>(
             static_cast<std::uint32_t>(block.kind) << kind_shift | block.stored.size()));
-        if (block.stored.empty()) continue;
-        std::memmove(to, block.stored.data(), block.stored.size());
-        to += block.stored.size();
-    }
-    std::memcpy(encoded.data(), front.data(), front.size());
-    encoded.resize(static_cast<std::size_t>(to - encoded.data()));
+    for (const Block& block : blocks) writer.write_bytes(block.stored);
+    return encoded;
 }
 
 }  // namespace
 
 Bytes encode_blocks(ByteView plain, const BlockCodec& codec, std::size_t worker_count) {
     std::vector<Block> blocks(divide_up(plain.size(), block_size));
-    const std::size_t front_size = table_end(blocks.size());
-    // Every block has a slot of its plain size to be encoded into, whatever the others turn out to
-    // need; the memory behind a slot is touched only as far as its block fills it.
-    Bytes encoded(front_size + plain.size());
-    const MutableByteView slots = MutableByteView(encoded).subspan(front_size);
+    std::vector<Bytes> compressed(blocks.size());
     for_each_index_in_parallel(blocks.size(), worker_count, [&](std::size_t i) {
         const std::size_t offset = i * block_size;
-        const std::size_t size = std::min(block_size, plain.size() - offset);
-        const ByteView piece = plain.subspan(offset, size);
-        blocks[i] = encode_block(piece, codec, slots.subspan(offset, size));
-        blocks[i].plain_offset = offset;
-        if (blocks[i].kind != BlockKind::zeros) verify_block(blocks[i], codec, piece);
+        const ByteView piece = plain.subspan(offset, std::min(block_size, plain.size() - offset));
+        const auto scratch = scratch_buffers().lend();
+        scratch->resize(piece.size());
+        Block block = encode_block(piece, codec, *scratch);
+        block.plain_offset = offset;
+        if (block.kind == BlockKind::compressed) {
+            compressed[i] = to_bytes(block.stored);
+            block.stored = compressed[i];
+            verify_block(block, codec, piece);
+        }
+        blocks[i] = block;
     });
-    assemble(blocks, encoded);
+    Bytes encoded = assemble(blocks);
     check_blocks(encoded, plain.size());
     return encoded;
 }
@@ -203,13 +206,24 @@ void check_blocks(ByteView encoded, std::size_t plain_size) {
 }
 
 void decode_blocks(ByteView encoded, const BlockCodec& codec, std::size_t worker_count,
-                   MutableByteView out) {
+                   MutableByteView out, const DecodeObserver& observe) {
     const std::vector<Block> blocks = read_blocks(encoded, out.size());
-    for_each_index_in_parallel(blocks.size(), worker_count, [&](std::size_t i) {
-        const Block& block = blocks[i];
-        if (!decode_block(block, codec, out.subspan(block.plain_offset, block.plain_size)))
-            fail_corrupt(format("block {} of {} does not decode to {} bytes", i, blocks.size(),
-                                block.plain_size));
+    if (blocks.empty()) return;
+    // Blocks may be smaller than what observers take.
+    const std::size_t per_step =
+        std::max<std::size_t>(1, decode_step_size / blocks.front().plain_size);
+    for_each_index_in_parallel(divide_up(blocks.size(), per_step), worker_count, [&](std::size_t i) {
+        const std::size_t begin = i * per_step;
+        const std::size_t end = std::min(begin + per_step, blocks.size());
+        for (std::size_t k = begin; k < end; ++k) {
+            const Block& block = blocks[k];
+            if (!decode_block(block, codec, out.subspan(block.plain_offset, block.plain_size)))
+                fail_corrupt(format("block {} of {} does not decode to {} bytes", k, blocks.size(),
+                                    block.plain_size));
+        }
+        const std::size_t offset = blocks[begin].plain_offset;
+        observe(offset, out.subspan(offset, blocks[end - 1].plain_offset +
+                                                blocks[end - 1].plain_size - offset));
     });
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "codec/codec.h"
 
 #include <cstddef>
 #include <functional>
@@ -48,8 +49,8 @@ inline constexpr std::size_t block_size = std::size_t{1} << block_size_log;
 void check_blocks(ByteView encoded, std::size_t plain_size);
 
 /// Fills `out` from `encoded`; throws as check_blocks(), and Error(corrupt) for a block that does
-/// not decode. `out` is undefined after a failure.
+/// not decode. `out` is undefined after a failure, and `observe` may have seen a part of it.
 void decode_blocks(ByteView encoded, const BlockCodec& codec, std::size_t worker_count,
-                   MutableByteView out);
+                   MutableByteView out, const DecodeObserver& observe);
 
 }  // namespace walden::codec

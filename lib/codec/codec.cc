@@ -2,9 +2,11 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/parallel.h"
 #include "codec/blocks.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace walden::codec {
@@ -96,14 +98,22 @@ void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t
     decode_into(codec, encoded, worker_count, out);
 }
 
-void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out) {
+void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out,
+                 const DecodeObserver& observe) {
     check_size(out.size(), ErrorKind::corrupt);
     if (const auto decoder = decoder_of(codec)) {
-        decode_blocks(encoded, *decoder, worker_count, out);
+        decode_blocks(encoded, *decoder, worker_count, out, observe);
         return;
     }
     check_plain(encoded, out.size());
-    std::copy(encoded.begin(), encoded.end(), out.begin());
+    for_each_index_in_parallel(
+        (out.size() + block_size - 1) / block_size, worker_count, [&](std::size_t i) {
+            const std::size_t offset = i * block_size;
+            const std::size_t size = std::min(block_size, out.size() - offset);
+            const MutableByteView part = out.subspan(offset, size);
+            std::memcpy(part.data(), encoded.data() + offset, size);
+            observe(offset, part);
+        });
 }
 
 }  // namespace walden::codec

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -61,7 +62,15 @@ struct Encoded {
 void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
             Bytes& out);
 
+/// Called with each part of the plain bytes as soon as it is decoded, on the thread that did it: what
+/// is in the cache is hashed in half the time. `offset` is a multiple of decode_step_size, and the
+/// part ends at another one or with the content.
+using DecodeObserver = std::function<void(std::size_t offset, ByteView part)>;
+
+inline constexpr std::size_t decode_step_size = std::size_t{256} << 10;
+
 /// As decode(), into memory of the caller: the plain size is `out.size()`.
-void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out);
+void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out,
+                 const DecodeObserver& observe = [](std::size_t, ByteView) {});
 
 }  // namespace walden::codec

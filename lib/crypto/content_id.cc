@@ -4,12 +4,15 @@
 #include "crypto/digest.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cassert>
 
 namespace walden::crypto {
 
 namespace {
 
-constexpr std::size_t leaves_per_worker_min = 4;
+/// What a thread takes at once: starting one costs as much as hashing 64 KiB.
+constexpr std::size_t part_size = 4 * content_id_leaf_size;
 
 class TreeHash {
 public:
@@ -61,21 +64,53 @@ std::optional<ContentId> parse_content_id(std::string_view hex) {
     return id;
 }
 
-ContentId compute_content_id(const ContentIdKey& key, ByteView plain, std::size_t worker_count) {
-    const TreeHash tree(key);
-    const std::size_t leaf_count =
-        plain.size() / content_id_leaf_size + (plain.size() % content_id_leaf_size != 0 ? 1 : 0);
-    Bytes leaves(leaf_count * sizeof(Digest));
-    for_each_index_in_parallel(
-        leaf_count, std::min(worker_count, leaf_count / leaves_per_worker_min), [&](std::size_t i) {
-            const std::size_t offset = i * content_id_leaf_size;
-            const std::size_t size = std::min(content_id_leaf_size, plain.size() - offset);
-            hash_leaf(tree, i, plain.subspan(offset, size),
-                      MutableByteView(leaves).subspan(i * sizeof(Digest)).first<32>());
-        });
+struct ContentIdBuilder::State {
+    TreeHash tree;
+    std::size_t plain_size;
+    Bytes leaves;
+    std::atomic<std::size_t> added_size{0};
+
+    State(const ContentIdKey& key, std::size_t size)
+        : tree(key),
+          plain_size(size),
+          leaves((size / content_id_leaf_size + (size % content_id_leaf_size != 0 ? 1 : 0)) *
+                 sizeof(Digest)) {}
+};
+
+ContentIdBuilder::ContentIdBuilder(const ContentIdKey& key, std::size_t plain_size)
+    : state_(std::make_unique<State>(key, plain_size)) {}
+
+ContentIdBuilder::ContentIdBuilder(ContentIdBuilder&&) noexcept = default;
+
+ContentIdBuilder::~ContentIdBuilder() = default;
+
+void ContentIdBuilder::add(std::size_t offset, ByteView part) {
+    assert(offset % content_id_leaf_size == 0 && part.size() <= state_->plain_size - offset);
+    assert(part.size() % content_id_leaf_size == 0 || offset + part.size() == state_->plain_size);
+    state_->added_size += part.size();
+    for (std::size_t i = offset / content_id_leaf_size; !part.empty(); ++i) {
+        const ByteView leaf = part.first(std::min(content_id_leaf_size, part.size()));
+        hash_leaf(state_->tree, i, leaf,
+                  MutableByteView(state_->leaves).subspan(i * sizeof(Digest)).first<32>());
+        part = part.subspan(leaf.size());
+    }
+}
+
+ContentId ContentIdBuilder::finish() const {
+    assert(state_->added_size == state_->plain_size);
     ContentId id;
-    hash_root(tree, plain.size(), leaves, id.bytes);
+    hash_root(state_->tree, state_->plain_size, state_->leaves, id.bytes);
     return id;
+}
+
+ContentId compute_content_id(const ContentIdKey& key, ByteView plain, std::size_t worker_count) {
+    ContentIdBuilder builder(key, plain.size());
+    const std::size_t part_count = (plain.size() + part_size - 1) / part_size;
+    for_each_index_in_parallel(part_count, worker_count, [&](std::size_t i) {
+        const std::size_t offset = i * part_size;
+        builder.add(offset, plain.subspan(offset, std::min(part_size, plain.size() - offset)));
+    });
+    return builder.finish();
 }
 
 }  // namespace walden::crypto

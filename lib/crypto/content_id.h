@@ -17,6 +17,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,26 @@ struct ContentId {
 
 /// The key of a cluster's content ids; nullopt in an unencrypted repository.
 using ContentIdKey = std::optional<Secret<32>>;
+
+/// Computes a content id from parts that come in any order, for bytes that are being made. Throws
+/// Error(io) if OpenSSL fails.
+class ContentIdBuilder {
+public:
+    ContentIdBuilder(const ContentIdKey& key, std::size_t plain_size);
+    ContentIdBuilder(ContentIdBuilder&&) noexcept;
+    ~ContentIdBuilder();
+
+    /// Takes the plain bytes at `offset`, a multiple of the leaf size; they end at another one or
+    /// with the content. Safe from several threads for parts that do not overlap.
+    void add(std::size_t offset, ByteView part);
+
+    /// The id, once every byte has been added.
+    [[nodiscard]] ContentId finish() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 /// Safe to call from several threads at once; uses up to `worker_count` threads itself (one per
 /// MiB at most: starting a thread costs as much as hashing 64 KiB). Throws Error(io) if OpenSSL

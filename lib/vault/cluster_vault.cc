@@ -8,6 +8,9 @@
 
 namespace walden::vault {
 
+// What a codec hands over piece by piece are whole leaves of the content id.
+static_assert(codec::decode_step_size % crypto::content_id_leaf_size == 0);
+
 std::optional<Bytes> ClusterVault::get_record(ObjectKind kind, const std::string& key,
                                               std::uint64_t* stored_size) const {
     Bytes object;
@@ -38,47 +41,57 @@ std::optional<StoredEntry> ClusterVault::find_entry(const std::string& key) cons
                       [&] { return StoredEntry{.entry = decode_entry(*body), .size = size}; });
 }
 
-void ClusterVault::put_contents(ByteView plain,
-                                const codec::EncodeOptions& options, Entry& entry) const {
-    entry.plain_size = plain.size();
-    entry.pieces.clear();
-    entry.inlined.clear();
+EncodedContents ClusterVault::encode_contents(ByteView plain,
+                                              const codec::EncodeOptions& options) const {
+    EncodedContents contents{.plain_size = plain.size(), .parts = {}};
     const std::size_t count = std::max<std::size_t>(
         1, (plain.size() + piece_size_max - 1) / piece_size_max);
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t offset = i * piece_size_max;
         const ByteView part =
             plain.subspan(offset, std::min(piece_size_max, plain.size() - offset));
-        const codec::Encoded encoded = codec::encode(part, options);
-        Piece piece{.content_id = count == 1 ? entry.content_id : content_id(part),
-                    .plain_size = part.size(),
+        contents.parts.push_back({.plain_size = part.size(),
+                                  .content_id = std::nullopt,
+                                  .encoded = codec::encode(part, options)});
+        if (count > 1) contents.parts.back().content_id = content_id(part);
+    }
+    return contents;
+}
+
+void ClusterVault::put_contents(const EncodedContents& contents, Entry& entry) const {
+    entry.plain_size = contents.plain_size;
+    entry.pieces.clear();
+    entry.inlined.clear();
+    for (const EncodedContents::Part& part : contents.parts) {
+        Piece piece{.content_id = part.content_id.value_or(entry.content_id),
+                    .plain_size = part.plain_size,
                     .stored_size = 0,
-                    .codec = encoded.codec};
+                    .codec = part.encoded.codec};
         const std::string key = layout_.content_key(entry.file_name, piece.content_id);
         Bytes object = seal_object(keys_, {.kind = ObjectKind::content, .key = key},
-                                   {.codec = encoded.codec,
-                                    .plain_size = part.size(),
+                                   {.codec = part.encoded.codec,
+                                    .plain_size = part.plain_size,
                                     .content_id = piece.content_id,
-                                    .encoded = encoded.bytes});
+                                    .encoded = part.encoded.bytes});
         piece.stored_size = object.size();
-        if (count == 1 && object.size() <= inline_size_max) {
+        if (contents.parts.size() == 1 && object.size() <= inline_size_max)
             entry.inlined = std::move(object);
-        } else if (storage_.put_new(key, object) == ObjectStorage::PutOutcome::already_present) {
-            // The same bytes, sealed by an earlier attempt or another writer, maybe with another
-            // codec. Its size is what the entry must tell, and it must be whole.
-            Bytes present;
-            if (!storage_.get(key, present))
-                throw Error(ErrorKind::unavailable,
-                            format("content \"{}\" was there and is gone", key));
-            in_context([&] { return format("check content \"{}\" that was there before", key); },
-                       [&] {
-                           inspect_object_at(keys_.repository(),
-                                             {.kind = ObjectKind::content, .key = key}, present);
-                       });
-            piece.stored_size = present.size();
-        }
+        else if (storage_.put_new(key, object) == ObjectStorage::PutOutcome::already_present)
+            piece.stored_size = check_present_content(key);
         entry.pieces.push_back(piece);
     }
+}
+
+/// The same bytes, sealed by an earlier attempt or another writer, maybe with another codec. Its
+/// size is what the entry must tell, and it must be whole.
+std::uint64_t ClusterVault::check_present_content(const std::string& key) const {
+    Bytes present;
+    if (!storage_.get(key, present))
+        throw Error(ErrorKind::unavailable, format("content \"{}\" was there and is gone", key));
+    in_context([&] { return format("check content \"{}\" that was there before", key); }, [&] {
+        inspect_object_at(keys_.repository(), {.kind = ObjectKind::content, .key = key}, present);
+    });
+    return present.size();
 }
 
 ClusterVault::PublishOutcome ClusterVault::publish(const std::string& key,
@@ -121,8 +134,10 @@ void ClusterVault::open_piece(const std::string& key, ByteView object, const Pie
         unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
     if (unsealed.plain_size != piece.plain_size || unsealed.content_id != piece.content_id)
         throw Error(ErrorKind::corrupt, "content is not the one that the entry names");
-    codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain);
-    if (content_id(plain) != piece.content_id)
+    crypto::ContentIdBuilder id(keys_.content_id_key(), plain.size());
+    codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain,
+                       [&](std::size_t offset, ByteView part) { id.add(offset, part); });
+    if (id.finish() != piece.content_id)
         throw Error(ErrorKind::corrupt, "content id of the decoded bytes does not match");
 }
 

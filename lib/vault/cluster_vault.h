@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "codec/codec.h"
 #include "vault/container.h"
@@ -22,6 +23,19 @@ namespace walden::vault {
 struct StoredEntry {
     Entry entry;
     std::uint64_t size = 0;  ///< of the entry's own object, bytes
+};
+
+/// A file's contents on their way into the store: encoded, and decoded again and compared. Does not
+/// depend on the file's name.
+struct EncodedContents {
+    struct Part {
+        std::size_t plain_size = 0;
+        std::optional<crypto::ContentId> content_id;  ///< nullopt: the file's, of which it is all
+        codec::Encoded encoded;
+    };
+
+    std::uint64_t plain_size = 0;
+    std::vector<Part> parts;
 };
 
 /// All functions are safe to call from several threads and throw what ObjectStorage throws, plus
@@ -55,11 +69,14 @@ public:
         different,  ///< the name holds other content, which is untouched
     };
 
-    /// Encodes, checks, seals and stores the contents of a file, whose name and content id the caller
-    /// has set in `entry`, and describes them there: plain_size, pieces, inlined. Contents up to
+    /// Encodes the plain bytes of a file and checks the result; touches no storage.
+    [[nodiscard]] EncodedContents encode_contents(ByteView plain,
+                                                  const codec::EncodeOptions& options) const;
+
+    /// Seals and stores the contents of a file, whose name and content id the caller has set in
+    /// `entry`, and describes them there: plain_size, pieces, inlined. Contents up to
     /// inline_size_max stay in the entry. Durable when it returns.
-    void put_contents(ByteView plain, const codec::EncodeOptions& options,
-                      Entry& entry) const;
+    void put_contents(const EncodedContents& contents, Entry& entry) const;
 
     /// Creates the entry, whose contents were put before. After an unknown outcome or a taken
     /// name it reads what is there and compares the content id.
@@ -93,6 +110,7 @@ private:
                                                   std::uint64_t* stored_size = nullptr) const;
     ObjectStorage::PutOutcome put_record(ObjectKind kind, const std::string& key,
                                          ByteView body) const;
+    [[nodiscard]] std::uint64_t check_present_content(const std::string& key) const;
     void open_piece(const std::string& key, ByteView object, const Piece& piece,
                     MutableByteView plain) const;
 

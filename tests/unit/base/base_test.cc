@@ -72,6 +72,38 @@ TEST_CASE("for_each_index_in_parallel rethrows the first failure", "[base][paral
                     Error);
 }
 
+TEST_CASE("run_beside runs both and prefers the caller's failure", "[base][parallel]") {
+    for (const std::size_t worker_count : {1U, 2U}) {
+        int aside = 0;
+        int body = 0;
+        run_beside(worker_count, [&] { ++aside; }, [&] { ++body; });
+        CHECK((aside == 1 && body == 1));
+        const auto fail = [](const char* text) { throw Error(ErrorKind::io, text); };
+        const auto nothing = [] {};
+        CHECK_THROWS_WITH(run_beside(worker_count, [&] { fail("aside"); }, [&] { fail("body"); }),
+                          "body");
+        CHECK_THROWS_WITH(run_beside(worker_count, [&] { fail("aside"); }, nothing), "aside");
+        CHECK_THROWS_WITH(run_beside(worker_count, nothing, [&] { fail("body"); }), "body");
+    }
+}
+
+TEST_CASE("large buffers keep their bytes while they grow and shrink", "[base][bytes]") {
+    Bytes bytes;
+    for (std::size_t size = 1; size < (9U << 20); size = size * 3 + 7) {
+        const std::size_t before = bytes.size();
+        bytes.resize(size);
+        for (std::size_t i = before; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 131 >> 4);
+    }
+    bytes.resize((1U << 20) + 1);
+    bytes.shrink_to_fit();
+    const Bytes copy = bytes;
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < copy.size(); ++i)
+        wrong += copy[i] != static_cast<std::byte>(i * 131 >> 4) ? 1 : 0;
+    CHECK(wrong == 0);
+    CHECK_THROWS_AS(allocate_large_memory(SIZE_MAX / 4, 4), std::bad_alloc);
+}
+
 TEST_CASE("a directory that cannot be asked for has no parents made", "[base][file]") {
     const std::string dir = std::filesystem::temp_directory_path() /
                             ("walden-base-parents-" + std::to_string(::getpid()));

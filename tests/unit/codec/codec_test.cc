@@ -6,6 +6,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <mutex>
+#include <vector>
+
 using namespace walden;
 using namespace walden::codec;
 
@@ -275,4 +278,38 @@ TEST_CASE("a zstd block is one frame that states its size", "[codec]") {
         CHECK(decode_failure(CodecId::zstd, one_block(entry_of(old), old), 4000) ==
               ErrorKind::corrupt);
     }
+}
+
+TEST_CASE("an observer sees every byte once, in steps that it can hash", "[codec]") {
+    const auto method = GENERATE(CodecId::none, CodecId::zstd, CodecId::lz4);
+    const std::size_t size = GENERATE(1U, 300U << 10, (5U << 20) + 3);
+    const Bytes plain = prose(size, 7);
+    const Encoded encoded = encode(plain, {method, 1, 1});
+    Bytes out(plain.size());
+    std::mutex mutex;
+    std::size_t seen_size = 0;
+    decode_into(encoded.codec, encoded.bytes, 3, out, [&](std::size_t offset, ByteView part) {
+        const std::lock_guard lock(mutex);
+        seen_size += part.size();
+        CHECK(offset % decode_step_size == 0);
+        CHECK((part.size() % decode_step_size == 0 || offset + part.size() == plain.size()));
+        CHECK(equal(part, ByteView(plain).subspan(offset, part.size())));
+    });
+    CHECK(seen_size == plain.size());
+}
+
+TEST_CASE("small blocks of another writer are observed in whole steps", "[codec]") {
+    // Layout 1 with blocks of 64 KiB, all of them zeros: 9 blocks, the last of 5 bytes.
+    constexpr std::size_t size = (8U << 16) + 5;
+    Bytes encoded;
+    ByteWriter writer(encoded);
+    writer.write<std::uint8_t>(1);
+    writer.write<std::uint8_t>(16);
+    writer.write<std::uint32_t>(9);
+    for (int i = 0; i < 9; ++i) writer.write<std::uint32_t>(0);
+    Bytes out(size);
+    std::vector<std::size_t> offsets;
+    decode_into(CodecId::zstd, encoded, 1, out,
+                [&](std::size_t offset, ByteView) { offsets.push_back(offset); });
+    CHECK(offsets == std::vector<std::size_t>{0, 4U << 16, 8U << 16});
 }

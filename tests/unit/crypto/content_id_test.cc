@@ -96,3 +96,17 @@ TEST_CASE("a content id round trips through its one spelling", "[crypto][content
     CHECK_FALSE(parse_content_id("g" + text.substr(1)).has_value());
     CHECK_FALSE(parse_content_id("").has_value());
 }
+
+TEST_CASE("a content id does not depend on the order in which its parts come",
+          "[crypto][content_id]") {
+    const Bytes plain = pattern((3 << 20) + 77);
+    const ContentIdKey key = GENERATE(ContentIdKey{}, some_key());
+    ContentIdBuilder builder(key, plain.size());
+    constexpr std::size_t part_size = 3 * content_id_leaf_size;
+    for (std::size_t i = plain.size() / part_size + 1; i-- > 0;) {
+        const std::size_t offset = i * part_size;
+        builder.add(offset, ByteView(plain).subspan(
+                                offset, std::min(part_size, plain.size() - offset)));
+    }
+    CHECK(builder.finish() == compute_content_id(key, plain, 1));
+}

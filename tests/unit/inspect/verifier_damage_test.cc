@@ -143,7 +143,7 @@ TEST_CASE("the content of an unfinished push is a note, at the place of such a c
     vault::Entry entry;
     entry.file_name = next.name;
     entry.content_id = a.vault.content_id(next.bytes);
-    a.vault.put_contents(next.bytes, {}, entry);
+    a.vault.put_contents(a.vault.encode_contents(next.bytes, {}), entry);
     const auto report = verify(a.vault);
     CHECK(problems_of(report).empty());
     CHECK(mentions(report.notes.back(), next.name));

@@ -200,7 +200,7 @@ TEST_CASE("sound objects with another cluster's WAL in them are refused (faults 
         wal::StoredFacts facts;
         facts.end = wal::EndReason::switched;
         entry.facts = wal::encode_facts(facts);
-        a.vault.put_contents(bytes, {}, entry);
+        a.vault.put_contents(a.vault.encode_contents(bytes, {}), entry);
         a.remove(a.entry_key(name));
         a.vault.publish(a.entry_key(name), entry);
         return a.failure_of(name);
@@ -248,7 +248,7 @@ TEST_CASE("a history that cannot be parsed is not delivered (fault 43)", "[recov
         entry.file_name = "00000002.history";
         entry.system_identifier = test_system;
         entry.content_id = a.vault.content_id(as_bytes(text));
-        a.vault.put_contents(as_bytes(text), {}, entry);
+        a.vault.put_contents(a.vault.encode_contents(as_bytes(text), {}), entry);
         const std::string key = a.vault.layout().history_key(entry.file_name);
         a.remove(key);
         a.vault.publish(key, entry);

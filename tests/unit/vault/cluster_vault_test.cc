@@ -30,7 +30,7 @@ Entry put(const ClusterVault& vault, ByteView plain, CodecId method = CodecId::z
     entry.file_name = file_name;
     entry.system_identifier = test_system;
     entry.content_id = vault.content_id(plain);
-    vault.put_contents(plain, {.method = method}, entry);
+    vault.put_contents(vault.encode_contents(plain, {.method = method}), entry);
     return entry;
 }
 

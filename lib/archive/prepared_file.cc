@@ -1,0 +1,158 @@
+#include "archive/prepared_file.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "wal/segment_identity.h"
+#include "wal/stored_facts.h"
+#include "wal/timeline_history.h"
+
+#include <dirent.h>
+
+#include <ctime>
+#include <memory>
+
+namespace walden::archive {
+
+namespace {
+
+vault::FileKind file_kind(wal::WalFileKind kind) {
+    switch (kind) {
+        case wal::WalFileKind::segment: return vault::FileKind::segment;
+        case wal::WalFileKind::partial: return vault::FileKind::partial;
+        case wal::WalFileKind::history: return vault::FileKind::history;
+        case wal::WalFileKind::backup_label: return vault::FileKind::backup_label;
+    }
+    return vault::FileKind::segment;
+}
+
+bool is_wal(wal::WalFileKind kind) {
+    return kind == wal::WalFileKind::segment || kind == wal::WalFileKind::partial;
+}
+
+}  // namespace
+
+std::string base_name(const std::string& path) {
+    const std::size_t slash = path.find_last_of('/');
+    return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+PreparedFile FilePreparer::read(const std::string& path, Bytes buffer) const {
+    PreparedFile file = name_file(path);
+    // One byte more than a segment, so that a longer file is read as longer and refused as such.
+    file.identity = read_source_file(
+        path,
+        is_wal(file.name.kind) ? settings_.instance.segment_size.bytes() + 1 : text_file_size_max,
+        buffer);
+    file.bytes = std::move(buffer);
+    return file;
+}
+
+void FilePreparer::examine(PreparedFile& file) const {
+    if (is_wal(file.name.kind)) examine_segment(file);
+    if (file.name.kind == wal::WalFileKind::history) {
+        const auto parsed = wal::parse_timeline_history(file.bytes, file.name.timeline);
+        if (!parsed.history)
+            throw Error(ErrorKind::corrupt,
+                        format("timeline history is malformed: {}", parsed.reason));
+    }
+}
+
+PreparedFile FilePreparer::name_file(const std::string& path) const {
+    PreparedFile file;
+    const std::string text = base_name(path);
+    const auto name = wal::parse_wal_file_name(text);
+    if (!name)
+        throw Error(ErrorKind::usage,
+                    format("\"{}\" is not the name of a file that PostgreSQL archives", text));
+    if (name->kind != wal::WalFileKind::history &&
+        !wal::resolve_segment(*name, settings_.instance.segment_size))
+        throw Error(ErrorKind::foreign, format("a cluster with segments of {} bytes has no \"{}\"",
+                                               settings_.instance.segment_size.bytes(), text));
+    file.name = *name;
+    file.directory = parent_directory(path);
+    file.entry.kind = file_kind(name->kind);
+    file.entry.file_name = text;
+    file.entry.system_identifier = settings_.system_identifier;
+    file.entry.writer = {.instance = instance_,
+                         .time = std::time(nullptr),
+                         .host = settings_.instance.host,
+                         .version = settings_.version};
+    switch (name->kind) {
+        case wal::WalFileKind::segment: file.entry_key = layout_.segment_key(text); break;
+        case wal::WalFileKind::partial: break;
+        case wal::WalFileKind::backup_label: file.entry_key = layout_.label_key(text); break;
+        case wal::WalFileKind::history: file.entry_key = layout_.history_key(text); break;
+    }
+    return file;
+}
+
+void FilePreparer::require_identity(const PreparedFile& file) const {
+    const auto mismatch = wal::check_segment_identity(
+        file.bytes, {.name = *wal::resolve_segment(file.name, settings_.instance.segment_size),
+                     .segment_size = settings_.instance.segment_size,
+                     .system_identifier = settings_.system_identifier,
+                     .major_version = std::nullopt});
+    if (mismatch) throw Error(wal::error_kind(mismatch->problem), mismatch->text);
+}
+
+void FilePreparer::examine_segment(PreparedFile& file) const {
+    require_identity(file);
+    const wal::SegmentReport report = wal::read_segment(
+        {.bytes = file.bytes,
+         .name = *wal::resolve_segment(file.name, settings_.instance.segment_size),
+         .segment_size = settings_.instance.segment_size,
+         .system_identifier = settings_.system_identifier,
+         .carry_in = nullptr});
+    file.entry.facts = wal::encode_facts(wal::to_stored_facts(report));
+    if (file.entry.kind == vault::FileKind::segment && !report.is_complete())
+        examine_incomplete(file, report);
+}
+
+void FilePreparer::examine_incomplete(PreparedFile& file, const wal::SegmentReport& report) const {
+    if (was_left_inside(file, report.valid_end)) {
+        // A standby with archive_mode = always hands over the last segment of a timeline that was
+        // left in the middle of it under its full name (walreceiver.c). It is a partial one, and
+        // what follows its last record may be anything.
+        file.entry.kind = vault::FileKind::partial;
+        file.entry.file_name += ".partial";
+        file.warnings.push_back(format("{} ends at {} where its timeline was left: kept as {}",
+                                       to_string(file.name), to_string(report.valid_end),
+                                       file.entry.file_name));
+        return;
+    }
+    const std::string problem =
+        format("WAL is damaged at {}: {}", to_string(report.stopped_at), report.reason);
+    if (settings_.on_damaged_wal == DamagedWalPolicy::refuse)
+        throw Error(ErrorKind::corrupt, problem)
+            .with_hint(
+                "The damage is in pg_wal itself. Take a base backup; archive.on_damaged_wal = "
+                "\"archive\" lets archiving go on.");
+    file.warnings.push_back(
+        format("{}: archived as it is, marked as damaged; no recovery can pass it. Take a base "
+               "backup now",
+               problem));
+}
+
+/// Whether some timeline left this one inside the segment, at or before the end of what is valid.
+bool FilePreparer::was_left_inside(const PreparedFile& file, wal::Lsn valid_end) const {
+    const auto segment = *wal::resolve_segment(file.name, settings_.instance.segment_size);
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(file.directory.c_str()), ::closedir);
+    if (!dir) return false;
+    while (const dirent* item = ::readdir(dir.get())) {
+        const auto name = wal::parse_wal_file_name(item->d_name);
+        if (!name || name->kind != wal::WalFileKind::history) continue;
+        const Bytes bytes =
+            read_source_file(file.directory + "/" + item->d_name, text_file_size_max);
+        const auto parsed = wal::parse_timeline_history(bytes, name->timeline);
+        if (!parsed.history) continue;
+        const auto left = parsed.history->switch_point(segment.timeline);
+        if (left && *left <= valid_end &&
+            wal::segment_number_of(*left, settings_.instance.segment_size) ==
+                segment.segment_number)
+            return true;
+    }
+    return false;
+}
+
+}  // namespace walden::archive
