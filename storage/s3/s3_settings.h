@@ -44,7 +44,8 @@ struct S3Settings {
 
     std::size_t multipart_threshold = std::size_t{16} << 20;  ///< larger objects go in parts
     std::size_t part_size = std::size_t{8} << 20;             ///< at least part_size_min
-    std::size_t concurrency = 4;                              ///< parts of one object at a time
+    /// Parts of one object at a time. With parts of 8 MiB the largest object goes in one round.
+    std::size_t concurrency = 8;
 
     Checksum checksum = Checksum::crc32c;
     PayloadHash payload_hash = PayloadHash::always;

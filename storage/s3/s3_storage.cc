@@ -302,9 +302,13 @@ void S3Storage::list(const std::string& prefix, const std::string& start_after,
 
 void S3Storage::remove(std::span<const std::string> keys) {
     for (const std::string& key : keys) vault::require_valid_key(key);
-    if (keys.size() == 1) return remove_one(keys.front());
-    for (std::size_t begin = 0; begin < keys.size(); begin += delete_batch_max)
-        remove_batch(keys.subspan(begin, std::min(delete_batch_max, keys.size() - begin)));
+    for (std::size_t begin = 0; begin < keys.size(); begin += delete_batch_max) {
+        const auto batch = keys.subspan(begin, std::min(delete_batch_max, keys.size() - begin));
+        if (batch.size() == 1)
+            remove_one(batch.front());
+        else
+            remove_batch(batch);
+    }
 }
 
 void S3Storage::remove_one(const std::string& key) {

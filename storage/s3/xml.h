@@ -70,8 +70,8 @@ struct DeleteFailure {
 /// The upload id in <InitiateMultipartUploadResult>; never empty.
 [[nodiscard]] std::optional<std::string> read_upload_id(ByteView document);
 
-/// Whether this is a <CompleteMultipartUploadResult>, whole: status 200 is sent before the work is done
-/// and proves nothing. The ETag in it does not either: radosgw 16.2 leaves it empty.
+/// Whether this is a <CompleteMultipartUploadResult>, whole: status 200 is sent before the work is
+/// done and proves nothing. The ETag in it does not either: radosgw 16.2 leaves it empty.
 [[nodiscard]] bool is_completion(ByteView document);
 
 struct UnfinishedUpload {

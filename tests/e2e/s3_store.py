@@ -14,10 +14,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from own_servers import FaultProxy, StrictS3
 from radosgw import Radosgw
 from s3_client import S3Client
-from s3_processes import Missing, make_certificates
+from s3_processes import Missing, free_ports, make_certificates
 from scenario import Skip, check
 from swift import Swift
 from walden import Objects
+
+__all__ = ["S3Store", "open_store", "StrictS3", "free_ports"]  # the latter two of tests/support
 
 REAL = {"radosgw": Radosgw, "swift": Swift}
 

@@ -39,8 +39,9 @@ def body(s):
         check_equal(done.code, 0, f"push of {path.name}: {done.text}")
     for _ in range(2):
         info = walden.run("walden", "info")
-        check("fencing" in info.text.lower(), f"info shows it: {info.text}")
-    check("fencing" in str(walden.json("info")).lower(), "info --json shows it")
+        check("not fenced" in info.text.lower(), f"info shows it: {info.text}")
+    info = walden.json("info")
+    check_equal(info["repository"].get("fencing"), "none", f"info --json shows it: {info}")
     check(walden.json("verify")["ok"], "verify")
 
 

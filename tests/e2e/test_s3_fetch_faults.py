@@ -18,7 +18,7 @@ LASTING = {
     "a missing bucket": {"status": 404, "code": "NoSuchBucket"},
     "a 404 that is a web page": {"status": 404, "code": "x", "body": "<html>not here</html>"},
     "a flipped bit": {"flip": -100}, "a redirect": {"redirect": "http://127.0.0.1:9/", "status": 307},
-    "headers without end": {"huge_headers": 20 << 20}, "a body without end": {"huge_xml": 200 << 20},
+    "headers without end": {"huge_headers": 20 << 20}, "a body without end": {"huge_xml": 80 << 20},
     "a success that is an error": {"ok_with_error": "InternalError"},
 }
 
@@ -26,8 +26,8 @@ LASTING = {
 def body(s):
     cluster, segments = plain_wal(s, batches=2)
     store = S3Store(s, "strict")
-    walden = Walden(s, cluster, store=store, fetch={"deadline": "4s"})
-    walden.configure(store={"connect_timeout": "2s", "stall_timeout": "1s", "request_timeout": "9s"})
+    walden = Walden(s, cluster, store=store, fetch={"deadline": "5s"})
+    walden.configure(store={"connect_timeout": "2s", "stall_timeout": "500ms", "request_timeout": "9s"})
     walden.init()
     for path in segments:
         check_equal(walden.push(path).code, 0, f"push of {path.name}")
@@ -40,6 +40,7 @@ def body(s):
         check(any(entry["fault"] for entry in store.server.log()), "the fault was met")
         store.server.faults()
 
+    walden.configure(fetch={"deadline": "700ms"})
     for what, action in LASTING.items():
         step(f"{what}, for ever: a refusal above 125, and no file")
         for match in (GET, {"operation": "get_object", "key_contains": "/wal/"}):
@@ -49,6 +50,7 @@ def body(s):
             check_refused(done, FETCH_REFUSALS, f"{what} for {match}")
             check(not target.exists(), f"{what}: no file")
 
+    walden.configure(fetch={"deadline": "5s"})
     step("what the store positively does not have is 1, and only that")
     absent = f"{path.name[:-2]}7F"
     check_equal(walden.fetch(absent, target).code, 1, "a missing segment")

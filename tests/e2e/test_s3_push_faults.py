@@ -9,10 +9,8 @@ import signal
 import time
 
 from fixtures import plain_wal
-from own_servers import StrictS3
 from pg import Cluster, add_rows
-from s3_processes import free_ports
-from s3_store import S3Store
+from s3_store import S3Store, StrictS3, free_ports
 from scenario import check, check_equal, main, step, wait_for
 from walden import Walden, check_push_refused
 
@@ -28,8 +26,8 @@ class Bench:
         self.scenario = scenario
         self.store = S3Store(scenario, "strict")
         self.server = self.store.server
-        self.walden = Walden(scenario, cluster, store=self.store, archive={"deadline": "5s"},
-                             fetch={"deadline": "5s"})
+        self.walden = Walden(scenario, cluster, store=self.store, archive={"deadline": "3s"},
+                             fetch={"deadline": "3s"})
         self.walden.configure(store=IMPATIENT)
         self.walden.init()
         self.segments = list(segments)
@@ -143,15 +141,15 @@ def stored_wrongly(bench):
     for key in short:
         bench.store.remove(key)
     bench.walden.check_after_fault(path, bench.walden.push(path))
-    bench.push_through("an answer with another checksum is no success (fault 6)",
-                       {"match": PUT, "action": {"wrong_checksum": True}})
+    bench.push_refused("an answer with another checksum is no success (fault 6)",
+                       {"match": PUT, "action": {"wrong_checksum": True}}, words=("other bytes",))
 
 
 def stalls(bench):
-    begin = time.monotonic()
+    bench.walden.configure(archive={"deadline": "20s"})
     bench.push_through("a request that stalls is given up and repeated (fault 7)",
                        {"match": PUT, "action": {"stall": -1}})
-    check(time.monotonic() - begin < 60, "after the stall timeout")
+    bench.walden.configure(archive={"deadline": "3s"})
     bench.push_refused("a store that stalls for ever (fault 7)",
                        {"match": PUT, "times": -1, "action": {"stall": -1}})
     step("SIGTERM ends a push that waits for the store at once (fault 7)")
@@ -168,7 +166,7 @@ def stalls(bench):
     check(time.monotonic() - started < 5, "SIGTERM is obeyed at once")
     check(run.returncode != 0, "and is no success")
     bench.server.faults()
-    walden.configure(store=IMPATIENT, archive={"deadline": "5s"})
+    walden.configure(store=IMPATIENT, archive={"deadline": "3s"})
     check_equal(walden.push(path).code, 0, "the next push")
     walden.check_archived(path)
 
@@ -212,7 +210,7 @@ def hugeness(bench):
     bench.push_refused("headers without end", {"match": PUT, "times": -1,
                                                "action": {"huge_headers": 20 << 20}})
     bench.push_refused("an error document without end", {
-        "match": PUT, "times": -1, "action": {"huge_xml": 200 << 20}})
+        "match": PUT, "times": -1, "action": {"huge_xml": 80 << 20}})
     bench.push_through("a success that is an error document (fault 5)",
                        {"match": PUT, "action": {"ok_with_error": "InternalError"}})
 
@@ -232,14 +230,15 @@ def in_parts(scenario):
     cluster.initdb()
     side = scenario.make_directory(scenario.directory / "large.side")
     cluster.configure(archive_mode="on", archive_command=f"cp %p {side}/%f").start()
-    for batch in range(4):
-        add_rows(cluster, batch, rows=110_000)
+    for batch in range(3):
+        add_rows(cluster, batch, rows=90_000)
         cluster.archive_now()
     cluster.stop()
     segments = [path for path in sorted(side.iterdir()) if len(path.name) == 24]
-    bench = Bench(scenario, cluster, segments[1:])
+    bench = Bench(scenario, cluster, segments)
+    # Uncompressed, a segment is four parts.
     bench.walden.configure(store={"multipart_threshold": "5MiB", "part_size": "5MiB"},
-                           archive={"deadline": "20s"})
+                           codec={"method": "none"}, archive={"deadline": "20s"})
     complete = {"operation": "complete_upload"}
     log = bench.push_through("a completion that is an error in a 200 (fault 5)", {
         "match": complete, "action": {"ok_with_error": "InternalError"}})
@@ -252,7 +251,7 @@ def in_parts(scenario):
 
 
 def body(scenario):
-    cluster, segments = plain_wal(scenario, batches=24)
+    cluster, segments = plain_wal(scenario, batches=28)
     bench = Bench(scenario, cluster, segments)
     errors_that_pass(bench)
     unknown_outcomes(bench)

@@ -106,13 +106,25 @@ class Proxy:
         connection.writers.append(up_writer)
         self.open.add(connection)
         try:
-            await asyncio.gather(Line(connection, "up").run(reader, up_writer),
-                                 Line(connection, "down").run(up_reader, writer))
+            await run_together(Line(connection, "up").run(reader, up_writer),
+                               Line(connection, "down").run(up_reader, writer))
             connection.close()
         except OSError:
             connection.reset()
         finally:
             self.open.discard(connection)
+
+
+async def run_together(*coroutines):
+    """Runs them until all have ended, or one has failed: then the others are cancelled, and its
+    exception is raised."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Connection:
@@ -148,12 +160,7 @@ class Line:
         self.free_at = 0.0  # when the bandwidth allows the next bytes
 
     async def run(self, reader, writer):
-        tasks = [asyncio.create_task(self.take_in(reader)), asyncio.create_task(self.let_out(writer))]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
+        await run_together(self.take_in(reader), self.let_out(writer))
 
     async def take_in(self, reader):
         loop = asyncio.get_running_loop()

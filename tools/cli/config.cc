@@ -219,7 +219,7 @@ std::vector<Setting> s3_object_settings() {
          }},
         {{"store.part_size", "\"8MiB\"", "of these parts"},
          [](Config& c, const toml::node& n) { c.s3.part_size = size_of(n, part_size_min, size_max); }},
-        {{"store.concurrency", "4", "parts of one object at a time"},
+        {{"store.concurrency", "8", "parts of one object at a time"},
          [](Config& c, const toml::node& n) {
              c.s3.concurrency = static_cast<std::size_t>(number_of(n, 1, 64));
          }},

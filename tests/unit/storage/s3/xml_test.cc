@@ -86,9 +86,9 @@ TEST_CASE("a completion is proven by its document alone (fault 5)", "[s3][xml]")
                                  "</CompleteMultipartUploadResult>")));
     CHECK_FALSE(is_completion(as_bytes("<Error><Code>InternalError</Code></Error>")));
     // As radosgw 16.2 answers, and with the white space that keeps a connection alive.
-    CHECK(is_completion(
-        as_bytes(" \n<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult>"
-                 "<ETag></ETag></CompleteMultipartUploadResult>")));
+    CHECK(
+        is_completion(as_bytes(" \n<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult>"
+                               "<ETag></ETag></CompleteMultipartUploadResult>")));
     CHECK_FALSE(is_completion(as_bytes("<CompleteMultipartUploadResult><ETag>\"abc")));
     CHECK_FALSE(is_completion({}));
 }
