@@ -2,6 +2,9 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "inspect/verifier.h"
+
+#include <algorithm>
 
 namespace walden::inspect {
 
@@ -58,7 +61,8 @@ public:
     void finish() {
         for (auto& [id, survey] : timelines_) {
             survey.plain_bytes = survey.segment_count * size_.bytes();
-            survey.owner = vault_.find_claim(wal::timeline_part(id));
+            const std::string text = wal::timeline_part(id);
+            survey.owner = read_or_note([&] { return vault_.find_claim(text); });
             if (survey.runs.empty()) continue;
             survey.oldest = summarize({id, survey.runs.front().first});
             survey.newest = summarize({id, survey.runs.back().last});
@@ -72,7 +76,27 @@ public:
         return all;
     }
 
+    [[nodiscard]] std::vector<std::string> take_unreadable() { return std::move(unreadable_); }
+
 private:
+    /// What `read` returns, an optional; nullopt, and a note, where the object is damaged.
+    template <class Read>
+    std::invoke_result_t<Read> read_or_note(const Read& read) {
+        try {
+            return read();
+        } catch (const Error& error) {
+            if (!problem_of(error)) throw;
+            note(error.message());
+            return std::nullopt;
+        }
+    }
+
+    /// The same entry may be read as the oldest, as the newest and for its commits.
+    void note(const std::string& message) {
+        if (std::find(unreadable_.begin(), unreadable_.end(), message) == unreadable_.end())
+            unreadable_.push_back(message);
+    }
+
     TimelineSurvey& timeline(wal::TimelineId id) {
         TimelineSurvey& survey = timelines_[id];
         survey.timeline = id;
@@ -82,25 +106,33 @@ private:
     void read_history(TimelineSurvey& survey, const std::string& key) {
         survey.has_history_file = true;
         if (!vault_.keys().can_read_contents()) return;
-        try {
+        survey.history = read_or_note([&]() -> std::optional<wal::TimelineHistory> {
             const auto stored = vault_.find_entry(key);
-            if (!stored) return;
+            if (!stored) return std::nullopt;
             Bytes bytes;
             vault_.read_contents(stored->entry, bytes);
-            survey.history = wal::parse_timeline_history(bytes, survey.timeline).history;
-        } catch (const Error& error) {
-            if (error.kind() != ErrorKind::corrupt) throw;
-        }
+            auto parsed = wal::parse_timeline_history(bytes, survey.timeline);
+            if (!parsed.history)
+                throw Error(ErrorKind::corrupt,
+                            format("timeline history \"{}\" is malformed: {}", key, parsed.reason));
+            return std::move(parsed.history);
+        });
     }
 
     std::optional<SegmentSummary> summarize(const wal::SegmentName& name) {
         const std::string text = to_string(name, size_);
-        const auto stored = vault_.find_entry(vault_.layout().segment_key(text));
-        if (!stored) return std::nullopt;  // expired since it was listed
-        const auto facts = wal::decode_facts(stored->entry.facts);
-        return SegmentSummary{.file_name = text,
-                              .facts = facts.value_or(wal::StoredFacts{}),
-                              .archived = stored->entry.writer.time};
+        const std::string key = vault_.layout().segment_key(text);
+        return read_or_note([&]() -> std::optional<SegmentSummary> {
+            const auto stored = vault_.find_entry(key);
+            if (!stored) return std::nullopt;  // expired since it was listed
+            auto facts = wal::decode_facts(stored->entry.facts);
+            if (!facts)
+                throw Error(ErrorKind::corrupt,
+                            format("entry \"{}\" has no readable WAL facts", key));
+            return SegmentSummary{.file_name = text,
+                                  .facts = std::move(*facts),
+                                  .archived = stored->entry.writer.time};
+        });
     }
 
     void find_latest_commit(TimelineSurvey& survey) {
@@ -116,6 +148,7 @@ private:
     const vault::ClusterVault& vault_;
     wal::SegmentSize size_;
     std::map<wal::TimelineId, TimelineSurvey> timelines_;
+    std::vector<std::string> unreadable_;
 };
 
 std::vector<std::string> list_names(const vault::ClusterVault& vault, const std::string& prefix) {
@@ -138,7 +171,8 @@ ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t sys
                          .identity = vault.find_identity(),
                          .timelines = {},
                          .labels = {},
-                         .conflicts = {}};
+                         .conflicts = {},
+                         .unreadable = {}};
     if (!survey.identity)
         throw Error(ErrorKind::corrupt,
                     format("cluster {} has no identity in the archive", system_identifier));
@@ -150,6 +184,7 @@ ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t sys
     surveyor.list_histories();
     surveyor.finish();
     survey.timelines = surveyor.take();
+    survey.unreadable = surveyor.take_unreadable();
     survey.labels = list_names(vault, vault.layout().label_prefix());
     survey.conflicts = list_names(vault, vault.layout().conflict_prefix());
     return survey;

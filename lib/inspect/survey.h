@@ -50,10 +50,14 @@ struct ClusterSurvey {
     std::vector<TimelineSurvey> timelines;  ///< ascending
     std::vector<std::string> labels;     ///< object names below labels/
     std::vector<std::string> conflicts;  ///< object names below conflicts/
+    /// What is damaged of the objects that were read, one message for each, which names it. What it
+    /// would have told is left out above.
+    std::vector<std::string> unreadable;
 };
 
-/// Lists the cluster and reads the entries at the ends of its timelines. Throws what ClusterVault
-/// throws; a damaged history is left out, `walden verify` names it.
+/// Lists the cluster and reads its claims, its histories and the entries at the ends of its
+/// timelines. Throws what the storage throws, and what ClusterVault throws for the cluster's
+/// identity, without which nothing can be told.
 [[nodiscard]] ClusterSurvey survey_cluster(const vault::ClusterVault& vault,
                                            std::uint64_t system_identifier);
 

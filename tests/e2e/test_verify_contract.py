@@ -85,6 +85,29 @@ def descriptor(s, walden):
         walden.store.reset()
 
 
+def info_of_damaged(walden, names):
+    step("info shows what it can read, names what it cannot, and ends with 1")
+    store = walden.store
+    for what, path in (("entry", store.entry(names[-1])), ("claim", store.matching("claims", "")[0])):
+        store.flip(path)
+        done = walden.run("walden", "info", ok=False)
+        check_equal(done.code, 1, f"exit code of info, damaged {what}")
+        check("UNREADABLE" in done.out and path.relative_to(store.root).as_posix() in done.out,
+              f"the damaged {what} is named: {done.text}")
+        check(f"{names[0]} .. {names[-1]}" in done.out, f"the rest is shown: {done.text}")
+        cluster, = walden.json("info", ok=False)["clusters"]
+        check_equal(cluster["timelines"][0]["segment_count"], len(names), "segments in the JSON")
+        check_equal(len(cluster["unreadable"]), 1, "unreadable objects in the JSON")
+        store.reset()
+    identity, = [path for key, path in store.objects().items() if key.endswith("/identity")]
+    store.truncate(identity)
+    done = walden.run("walden", "info", ok=False)
+    check_equal(done.code, 1, "exit code of info, damaged identity")
+    check("/identity" in done.out, f"the identity is named: {done.text}")
+    store.reset()
+    check_equal(walden.run("walden", "info").code, 0, "exit code of info when all is well")
+
+
 def while_pushing(s, walden, cluster):
     step("no false alarm while segments arrive (fault 87)")
     cluster.configure(archive_mode="on", archive_command=walden.archive_command()).start()
@@ -113,6 +136,7 @@ def body(s):
     check_equal(walden.run("walden", "verify").code, 0, "verify of a clean store")
     check_equal(walden.store.fingerprint(), before, "the store after verify")
     every_object(s, walden, last=True)
+    info_of_damaged(walden, sorted(path.name for path in wal))
     step("verify of a damaged store writes nothing either")
     walden.store.flip(walden.store.body(wal[0].name))
     before = walden.store.fingerprint()

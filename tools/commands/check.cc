@@ -125,6 +125,9 @@ void check_archive(const cli::Session& session, Checker& checker) {
             checker.problem(format("the newest segment {} is damaged", timeline.newest->file_name),
                             "The damage was in pg_wal already. Take a base backup.");
     }
+    for (const std::string& message : survey.unreadable)
+        checker.problem(message,
+                        "\"walden verify\" finds all that is damaged, man walden says what to do.");
     if (!survey.conflicts.empty())
         checker.problem(format("{} files were written by two servers", survey.conflicts.size()),
                         "\"walden info\" lists them. Find the second server: a clone, or an old "

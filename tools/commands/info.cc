@@ -1,6 +1,9 @@
+#include "base/error.h"
 #include "base/format.h"
 #include "inspect/survey.h"
+#include "inspect/verifier.h"
 #include "tools/cli/json.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
@@ -109,29 +112,77 @@ cli::Json timeline_json(const TimelineSurvey& timeline, wal::SegmentSize size) {
             {"owner_host", timeline.owner ? cli::Json(timeline.owner->host) : cli::Json()}};
 }
 
-cli::Json cluster_json(const std::string& name, const ClusterSurvey& survey,
-                       wal::SegmentSize size) {
+cli::Json cluster_json(const std::string& name, const ClusterSurvey& survey) {
+    cli::Json json = {{"name", name},
+                      {"system_identifier", format("{}", survey.system_identifier)},
+                      {"labels", survey.labels},
+                      {"conflicts", survey.conflicts},
+                      {"unreadable", survey.unreadable},
+                      {"timelines", cli::Json::array()}};
+    if (!survey.identity) return json;
+    const auto size = *wal::SegmentSize::from_bytes(survey.identity->segment_size);
     cli::Json timelines = cli::Json::array();
     for (const TimelineSurvey& timeline : survey.timelines)
         timelines.push_back(timeline_json(timeline, size));
-    return {{"name", name},
-            {"system_identifier", format("{}", survey.system_identifier)},
-            {"segment_size", size.bytes()},
-            {"server_version", survey.identity->server_version},
-            {"timelines", timelines},
-            {"labels", survey.labels},
-            {"conflicts", survey.conflicts}};
+    json["segment_size"] = size.bytes();
+    json["server_version"] = survey.identity->server_version;
+    json["timelines"] = timelines;
+    return json;
 }
 
-void print_cluster(const std::string& name, const ClusterSurvey& survey, wal::SegmentSize size) {
+void print_timelines(const std::string& name, const ClusterSurvey& survey) {
+    const auto size = *wal::SegmentSize::from_bytes(survey.identity->segment_size);
     print_line(format("\ncluster \"{}\", system identifier {}, PostgreSQL {}, segments of {}", name,
                       survey.system_identifier, survey.identity->server_version,
                       size_text(size.bytes())));
     if (survey.timelines.empty()) print_line("\n  nothing archived yet");
     for (const TimelineSurvey& timeline : survey.timelines) print_timeline(timeline, size);
+}
+
+void print_cluster(const std::string& name, const ClusterSurvey& survey) {
+    if (survey.identity)
+        print_timelines(name, survey);
+    else
+        print_line(
+            format("\ncluster \"{}\", system identifier {}", name, survey.system_identifier));
     for (const std::string& conflict : survey.conflicts)
         print_line(format("\n  CONFLICT: {} was written by two servers; the later one is kept apart",
                           conflict));
+    for (const std::string& message : survey.unreadable)
+        print_line(format("\n  UNREADABLE: {}", message));
+}
+
+/// The survey of one of the systems in the store. nullopt if it is not registered.
+std::optional<ClusterSurvey> survey_of(const cli::Session& session, std::uint64_t system) {
+    const vault::ClusterVault vault = session.open_cluster(system);
+    try {
+        if (!vault.find_identity()) return std::nullopt;
+        return inspect::survey_cluster(vault, system);
+    } catch (const Error& error) {
+        if (!inspect::problem_of(error)) throw;
+        // Without its identity nothing can be told of it, but the others can be shown.
+        ClusterSurvey survey;
+        survey.system_identifier = system;
+        survey.unreadable.push_back(error.message());
+        return survey;
+    }
+}
+
+void print_repository(const cli::Session& session) {
+    const vault::Descriptor& descriptor = session.repository().descriptor();
+    print_line(format("repository {} at {}, {}{}", to_hex(descriptor.id),
+                      session.config().store_url,
+                      descriptor.suite != crypto::Suite::none ? "encrypted" : "NOT ENCRYPTED",
+                      descriptor.fencing_proven ? "" : ", NOT FENCED against two writers"));
+}
+
+cli::Json repository_json(const cli::Session& session) {
+    const vault::Descriptor& descriptor = session.repository().descriptor();
+    return {{"id", to_hex(descriptor.id)},
+            {"url", session.config().store_url},
+            {"encrypted", descriptor.suite != crypto::Suite::none},
+            {"fencing", descriptor.fencing_proven ? "proven" : "none"},
+            {"created", descriptor.created}};
 }
 
 }  // namespace
@@ -139,30 +190,23 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey, wal::Se
 int info(const Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
     const cli::Session session(config, config.archive_deadline);
-    const vault::Descriptor& descriptor = session.repository().descriptor();
-    const bool is_encrypted = descriptor.suite != crypto::Suite::none;
     cli::Json clusters = cli::Json::array();
-    if (common.output == Output::text)
-        print_line(format("repository {} at {}, {}{}", to_hex(descriptor.id), config.store_url,
-                          is_encrypted ? "encrypted" : "NOT ENCRYPTED",
-                          descriptor.fencing_proven ? "" : ", NOT FENCED against two writers"));
-    for (const std::uint64_t system : session.registered_systems()) {
-        const ClusterSurvey survey = inspect::survey_cluster(session.open_cluster(system), system);
-        const auto size = *wal::SegmentSize::from_bytes(survey.identity->segment_size);
+    if (common.output == Output::text) print_repository(session);
+    bool is_complete = true;
+    for (const std::uint64_t system : session.systems_in_store()) {
+        const auto survey = survey_of(session, system);
+        if (!survey) continue;
+        if (!survey->unreadable.empty()) is_complete = false;
         if (common.output == Output::text)
-            print_cluster(config.cluster, survey, size);
+            print_cluster(config.cluster, *survey);
         else
-            clusters.push_back(cluster_json(config.cluster, survey, size));
+            clusters.push_back(cluster_json(config.cluster, *survey));
     }
     if (common.output == Output::json)
-        cli::print_json({{"repository",
-                          {{"id", to_hex(descriptor.id)},
-                           {"url", config.store_url},
-                           {"encrypted", is_encrypted},
-                           {"fencing", descriptor.fencing_proven ? "proven" : "none"},
-                           {"created", descriptor.created}}},
-                         {"clusters", clusters}});
-    return 0;
+        cli::print_json({{"repository", repository_json(session)}, {"clusters", clusters}});
+    if (is_complete) return 0;
+    cli::report_warning("something in the archive is damaged; \"walden verify\" finds all of it");
+    return 1;
 }
 
 }  // namespace walden::commands

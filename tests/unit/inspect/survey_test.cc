@@ -2,6 +2,7 @@
 
 #include "inspected_archive.h"
 #include "storage/wrappers/counting_storage.h"
+#include "storage/wrappers/faulty_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -100,4 +101,49 @@ TEST_CASE("a survey with the put key tells all but the histories, and writes not
     CHECK(survey.timelines[1].segment_count == 2);
     CHECK(counting.counts().put_count == 0);
     CHECK(counting.counts().remove_count == 0);
+}
+
+TEST_CASE("a survey shows what it can of a damaged archive and names what it cannot read",
+          "[inspect][survey]") {
+    InspectedArchive a;
+    const auto with_damage = [&](const std::string& key) {
+        const Bytes object = get(a.storage, key);
+        a.storage.overwrite(key, with_bit_flipped(object, object.size() * 4));
+        auto survey = survey_cluster(a.vault, test_system);
+        a.storage.overwrite(key, object);
+        REQUIRE(survey.timelines.size() == 2);
+        CHECK(survey.timelines[0].segment_count == 2);
+        CHECK(survey.timelines[1].segment_count == 2);
+        REQUIRE(survey.unreadable.size() == 1);
+        CHECK(mentions(survey.unreadable[0], key));
+        return survey;
+    };
+    auto survey = with_damage(a.segment_key(a.fork.parent[1]));
+    CHECK_FALSE(survey.timelines[0].newest.has_value());
+    CHECK(survey.timelines[0].oldest.has_value());
+    CHECK(survey.timelines[0].latest_commit.has_value());  // of the segment before
+    survey = with_damage(a.segment_key(a.fork.parent[0]));
+    CHECK_FALSE(survey.timelines[0].oldest.has_value());
+    CHECK(survey.timelines[0].newest.has_value());
+    survey = with_damage(a.vault.layout().history_key(a.fork.history.name));
+    CHECK(survey.timelines[1].has_history_file);
+    CHECK_FALSE(survey.timelines[1].history.has_value());
+    survey = with_damage(a.vault.layout().claim_key("00000001", 1));
+    CHECK_FALSE(survey.timelines[0].owner.has_value());
+    CHECK(survey.timelines[1].owner.has_value());
+    CHECK(survey_cluster(a.vault, test_system).unreadable.empty());
+}
+
+TEST_CASE("a survey does not take a store that fails for a damaged object", "[inspect][survey]") {
+    InspectedArchive a;
+    std::uint64_t n = 1;
+    for (;; ++n) {
+        storage::FaultyStorage faulty(a.storage);
+        faulty.inject({.at = n});
+        const auto kind =
+            kind_of([&] { static_cast<void>(survey_cluster(make_vault(faulty), test_system)); });
+        if (faulty.call_count() < n) break;
+        CHECK(kind == ErrorKind::unavailable);
+    }
+    CHECK(n > 10);
 }
