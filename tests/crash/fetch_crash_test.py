@@ -101,11 +101,13 @@ def states_of(wal):
             "a segment where another file stands": Fetched(name, older=OLDER),
             "a history": Fetched(HISTORY, "RECOVERYHISTORY"),
             "a segment for another program": Fetched(name, "copy", temporary="copy.tmp."),
-            "a segment that is not archived": Fetched(name[:-2] + "7A", truth=NOT_THERE),
+            "a segment that is not archived": Fetched(name[:-2] + "FA", truth=NOT_THERE),
             "a history that is not archived": Fetched("00000007.history", "RECOVERYHISTORY",
                                                       truth=NOT_THERE),
             # The answer hangs on a listing, and without it would be "not there".
-            "a hole": Fetched(name[:-2] + "01", truth=DAMAGED)}
+            "a hole": Fetched(name[:-2] + "01", truth=DAMAGED),
+            # The history puts the switch at 0/9000000, that is into segment 90.
+            "a hole before a switch": Fetched(name[:-2] + "7A", truth=DAMAGED)}
 
 
 def control(cluster, wal):
@@ -123,7 +125,7 @@ def control(cluster, wal):
 def body(s):
     cluster, wal = real_wal(s)
     control(cluster, wal)
-    lasting = ("a segment", "a segment that is not archived", "a hole")
+    lasting = ("a segment", "a segment that is not archived", "a hole", "a hole before a switch")
     if not enumerate_states(states_of(wal), lasting, cluster, wal):
         raise Failed("see above")
 
