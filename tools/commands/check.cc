@@ -1,18 +1,18 @@
-#include <algorithm>
-#include <charconv>
-#include <vector>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/random.h"
 #include "inspect/survey.h"
-#include "pg/data_directory.h"
+#include "pg/control_file.h"
 #include "pg/server.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
 
 namespace walden::commands {
 
@@ -115,10 +115,11 @@ void check_archive(const cli::Session& session, Checker& checker) {
     const auto survey = inspect::survey_cluster(vault, identity.system_identifier);
     for (const auto& timeline : survey.timelines) {
         if (timeline.runs.size() > 1)
-            checker.problem(format("timeline {} has {} holes in the archive", timeline.timeline,
-                                   timeline.runs.size() - 1),
-                            "\"walden info\" shows them. A base backup taken after the last one makes "
-                            "them harmless.");
+            checker.problem(
+                format("timeline {} has {} in the archive", timeline.timeline,
+                       count_text(timeline.runs.size() - 1, "hole")),
+                "\"walden info\" shows them. A base backup taken after the last one makes "
+                "them harmless.");
         if (timeline.timeline > 1 && !timeline.has_history_file)
             checker.problem(format("the history of timeline {} is missing", timeline.timeline), "");
         if (timeline.newest && timeline.newest->facts.is_damaged())
@@ -129,7 +130,8 @@ void check_archive(const cli::Session& session, Checker& checker) {
         checker.problem(message,
                         "\"walden verify\" finds all that is damaged, man walden says what to do.");
     if (!survey.conflicts.empty())
-        checker.problem(format("{} files were written by two servers", survey.conflicts.size()),
+        checker.problem(format("{} written by two servers",
+                               count_text(survey.conflicts.size(), "file was", "files were")),
                         "\"walden info\" lists them. Find the second server: a clone, or an old "
                         "primary that runs again.");
 }
@@ -169,6 +171,48 @@ void check_archiver(const pg::Server& server, Checker& checker) {
                         "\"SELECT pg_switch_wal()\" makes it archive a segment.");
 }
 
+void check_archive_command(const pg::Server& server, const std::string& mode, Checker& checker) {
+    const std::string command = server.setting("archive_command");
+    const std::size_t push = command.find("walden-push");
+    if (server.version() >= 150'000 && !server.setting("archive_library").empty()) {
+        checker.problem("archive_library is set, so archive_command is not used",
+                        "Set archive_library to ''.");
+    } else if (push == std::string::npos) {
+        checker.problem(format("archive_command is not ours: \"{}\"", command),
+                        "\"walden init\" prints the line to use.");
+    } else if (command.find("%p", push) == std::string::npos) {
+        checker.problem(format("archive_command gives walden-push no %p: \"{}\"", command),
+                        "\"walden init\" prints the line to use.");
+    } else {
+        checker.ok(format("archive_mode is {}, archive_command is \"{}\"", mode, command));
+        if (command.find("||", push) != std::string::npos ||
+            command.find(';', push) != std::string::npos)
+            checker.warning("archive_command goes on where walden-push fails",
+                            "If it then ends with status 0, the server removes WAL that is not "
+                            "archived. \"&&\" is safe.");
+    }
+}
+
+/// Whether the server is the one whose data directory is configured; reports it if not.
+bool is_configured_server(const pg::Server& server, const cli::Config& config, Checker& checker) {
+    const auto control = pg::read_control_file(config.pgdata);
+    const auto system = server.query("SELECT system_identifier FROM pg_control_system()");
+    if (control && system && *system != format("{}", control->system_identifier)) {
+        checker.problem(
+            format("the server is another cluster: its system identifier is {}, that of "
+                   "\"{}\" is {}",
+                   *system, config.pgdata, control->system_identifier),
+            "Correct --conninfo, or pgdata in the configuration.");
+        return false;
+    }
+    const std::string directory = server.setting("data_directory");
+    if (directory != config.pgdata)
+        checker.warning(format("the server's data directory is \"{}\", pgdata is \"{}\"", directory,
+                               config.pgdata),
+                        "They may be the same by a symbolic link.");
+    return true;
+}
+
 pg::Server connect(const std::string& conninfo) {
     try {
         return pg::Server(conninfo);
@@ -180,11 +224,7 @@ pg::Server connect(const std::string& conninfo) {
 
 void check_server(const cli::Session& session, const std::string& conninfo, Checker& checker) {
     const pg::Server server = connect(conninfo);
-    const std::string directory = server.setting("data_directory");
-    if (directory != session.config().pgdata)
-        checker.warning(format("the server's data directory is \"{}\", pgdata is \"{}\"", directory,
-                               session.config().pgdata),
-                        "They may be the same by a symbolic link.");
+    if (!is_configured_server(server, session.config(), checker)) return;
     check_minor_version(server, checker);
     if (server.setting("wal_level") == "minimal")
         checker.problem("wal_level is minimal", "Set it to replica or logical.");
@@ -193,15 +233,7 @@ void check_server(const cli::Session& session, const std::string& conninfo, Chec
         checker.problem("archive_mode is off", "Set it to on, and restart the server.");
         return;
     }
-    const std::string command = server.setting("archive_command");
-    if (server.version() >= 150'000 && !server.setting("archive_library").empty())
-        checker.problem("archive_library is set, so archive_command is not used",
-                        "Set archive_library to ''.");
-    else if (command.find("walden-push") == std::string::npos)
-        checker.problem(format("archive_command is not ours: \"{}\"", command),
-                        "\"walden init\" prints the line to use.");
-    else
-        checker.ok(format("archive_mode is {}, archive_command is \"{}\"", mode, command));
+    check_archive_command(server, mode, checker);
     check_archiver(server, checker);
 }
 

@@ -37,6 +37,11 @@ std::string size_text(std::uint64_t bytes) {
     return format("{:.1f} {}", value, unit);
 }
 
+std::string count_text(std::uint64_t count, std::string_view one, std::string_view several) {
+    if (count == 1) return format("1 {}", one);
+    return several.empty() ? format("{} {}s", count, one) : format("{} {}", count, several);
+}
+
 std::string time_text(std::int64_t unix_seconds) {
     return utc(unix_seconds, "%Y-%m-%d %H:%M:%S UTC");
 }

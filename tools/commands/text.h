@@ -13,6 +13,10 @@ void print_line(std::string_view line);
 /// "1.5 GiB", "16.0 MiB", "512 bytes".
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 
+/// "1 segment", "2 segments"; `several` where that is not `one` and an s.
+[[nodiscard]] std::string count_text(std::uint64_t count, std::string_view one,
+                                     std::string_view several = "");
+
 /// "2026-11-22 14:32:07 UTC" for Unix seconds.
 [[nodiscard]] std::string time_text(std::int64_t unix_seconds);
 
