@@ -124,6 +124,39 @@ void add_commands(CLI::App& app, Choice& choice) {
         ->check(CLI::Range(1U, 0xFFFFFFFFU));
 }
 
+/// The innermost command that was recognised; `app` itself if none was.
+const CLI::App& chosen_command(const CLI::App& app) {
+    const std::vector<CLI::App*> chosen = app.get_subcommands();
+    return chosen.empty() ? app : chosen_command(*chosen.front());
+}
+
+/// "init, check, info ...": the commands that `parent` has.
+std::string command_names(const CLI::App& parent) {
+    std::string names;
+    for (const CLI::App* command : parent.get_subcommands([](const CLI::App*) { return true; }))
+        names += format("{}{}", names.empty() ? "" : ", ", command->get_name());
+    return names;
+}
+
+/// CLI11 says "A subcommand is required" of a mistyped one, too, and names it nowhere.
+Error describe(const CLI::App& app, const CLI::ParseError& error) {
+    const CLI::App& command = chosen_command(app);
+    const std::string path = &command == &app ? "" : command.get_name() + " ";
+    const std::vector<std::string> rest = app.remaining(true);
+    const std::string help = format("\"walden {}--help\" describes them.", path);
+    if (command.get_require_subcommand_min() > 0) {
+        const bool has_word = !rest.empty() && !rest.front().starts_with('-');
+        return Error(ErrorKind::usage, has_word
+                                           ? format("unknown command \"{}{}\"", path, rest.front())
+                                           : std::string("a command is missing"))
+            .with_hint(format("The commands are: {}. {}", command_names(command), help));
+    }
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty())
+        return Error(ErrorKind::usage, format("unexpected argument \"{}\"", rest.front()))
+            .with_hint(format("\"walden {}--help\" shows what can be given.", path));
+    return Error(ErrorKind::usage, error.what()).with_hint("Try --help.");
+}
+
 int run(int argc, char** argv) {
     CLI::App app("Archives PostgreSQL's WAL and brings it back.", "walden");
     Choice choice;
@@ -141,8 +174,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::Success& success) {
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
-        cli::report_error(error.what());
-        cli::report_note("try --help");
+        cli::report_error(describe(app, error));
         return exit_usage;
     }
     return choice.run();

@@ -14,7 +14,12 @@ def body(s):
     put_file = s.directory / "put.key"
     full.run("walden", "keys", "add", "--bundle", "put", "--key-file", put_file, "--label", "db1")
     check_equal(put_file.stat().st_mode & 0o777, 0o600, "mode of the new key file")
-    full.run("walden", "keys", "test", "--key-file", put_file)
+    full.run("walden", "keys", "test")
+    done = full.run("walden", "keys", "test", "--key-file", put_file, ok=False)
+    check_equal(done.code, 1, "a put key does not pass for a copy that can restore")
+    check("CANNOT restore" in done.out, f"and keys test says so: {done.text}")
+    tested = full.json("keys", "test", "--key-file", put_file, ok=False)
+    check_equal((tested["ok"], tested["bundle"]), (False, "put"), "keys test as JSON")
     check("db1" in full.run("walden", "keys", "list").text, "keys list shows the label")
 
     step("the host archives with it alone")

@@ -56,14 +56,14 @@ void print_timeline(const TimelineSurvey& timeline, wal::SegmentSize size) {
         print_line(format("    owner        host {}, {}", timeline.owner->host,
                           timeline.owner->pgdata));
     for (const SegmentRun& run : timeline.runs)
-        print_line(format("    restorable   {} .. {}   {} segments, WAL {} .. {}",
+        print_line(format("    restorable   {} .. {}   {}, WAL {} .. {}",
                           name_of(timeline, run.first, size), name_of(timeline, run.last, size),
-                          run.count(), start_of(timeline, run.first, size),
+                          count_text(run.count(), "segment"), start_of(timeline, run.first, size),
                           start_of(timeline, run.last + 1, size)));
     for (const SegmentRun& gap : gaps_of(timeline))
-        print_line(format("    GAP          {} .. {}   {} segments missing; recovery ends before it",
+        print_line(format("    GAP          {} .. {}   {} missing; recovery ends before it",
                           name_of(timeline, gap.first, size), name_of(timeline, gap.last, size),
-                          gap.count()));
+                          count_text(gap.count(), "segment")));
     if (timeline.newest && timeline.newest->facts.is_damaged())
         print_line(format("    DAMAGED      {} at {}", timeline.newest->file_name,
                           to_string(timeline.newest->facts.stopped_at)));

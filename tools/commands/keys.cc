@@ -223,21 +223,22 @@ int test_key(const Common& common, const KeyOptions& options) {
     // The proof is a content that was sealed and opened again with nothing but this key.
     const vault::ClusterKeyring keys = session.repository().keyring(session.config().cluster);
     if (can_read) vault::prove_keyring(keys);
+    // A script that watches over the copy in the safe asks whether it can restore.
+    const int exit_code = can_read ? 0 : 1;
     if (common.output == Output::json) {
-        cli::print_json({{"ok", true},
+        cli::print_json({{"ok", can_read},
                          {"slot", to_hex(session.repository().opened_slot()->id)},
                          {"bundle", to_string(bundle.kind())},
                          {"epochs", bundle.epochs().size()},
                          {"can_restore", can_read}});
-        return 0;
+        return exit_code;
     }
-    print_line(format("This key opens repository {} (slot {}, {} bundle, {} epochs).",
-                      to_hex(bundle.repository()),
-                      to_hex(session.repository().opened_slot()->id), to_string(bundle.kind()),
-                      bundle.epochs().size()));
+    print_line(format("This key opens repository {} (slot {}, {} bundle, {}).",
+                      to_hex(bundle.repository()), to_hex(session.repository().opened_slot()->id),
+                      to_string(bundle.kind()), count_text(bundle.epochs().size(), "epoch")));
     print_line(can_read ? "It can restore everything in it."
                         : "It can archive. It CANNOT restore: keep a key with the read bundle, too.");
-    return 0;
+    return exit_code;
 }
 
 int generate_key(const Common& common) {

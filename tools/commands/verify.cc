@@ -42,13 +42,15 @@ void print_text(const inspect::VerifyReport& report, bool is_shallow) {
     for (const std::string& note : report.notes) print_line(format("note: {}", note));
     const std::string extent =
         is_shallow ? std::string("names, entries and checksums checked, contents not opened")
-                   : format("{} decoded and compared, {} WAL records checked",
-                            size_text(report.plain_bytes), report.record_count);
-    const std::string verdict = report.problems.empty()
-                                    ? "good"
-                                    : format("NOT GOOD, {} problems", report.problems.size());
-    print_line(format("{}: {} objects, {} segments, {} stored; {}", verdict, report.object_count,
-                      report.segment_count, size_text(report.stored_bytes), extent));
+                   : format("{} decoded and compared, {} checked", size_text(report.plain_bytes),
+                            count_text(report.record_count, "WAL record"));
+    const std::string verdict =
+        report.problems.empty()
+            ? "good"
+            : format("NOT GOOD, {}", count_text(report.problems.size(), "problem"));
+    print_line(format(
+        "{}: {}, {}, {} stored; {}", verdict, count_text(report.object_count, "object"),
+        count_text(report.segment_count, "segment"), size_text(report.stored_bytes), extent));
 }
 
 void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
