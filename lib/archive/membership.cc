@@ -57,15 +57,14 @@ std::string describe_host() {
 }
 
 void Membership::require(const Push& push) {
-    const std::string timeline = wal::timeline_part(push.name.timeline);
-    const auto claim = vault_.find_claim(timeline);
-    if (!claim) {
+    const auto newest = vault_.find_newest_claim(wal::timeline_part(push.name.timeline));
+    if (!newest) {
         claim_first(push);
         return;
     }
-    if (claim->instance == state_.instance()) return;
-    if (state_.membership(push.name.timeline) == claim->generation) return;
-    join(push, *claim);
+    if (newest->claim && newest->claim->instance == state_.instance()) return;
+    if (state_.membership(push.name.timeline) == newest->generation) return;
+    join(push, *newest);
 }
 
 void Membership::claim_first(const Push& push) {
@@ -79,11 +78,11 @@ void Membership::claim_first(const Push& push) {
     const std::string timeline = wal::timeline_part(push.name.timeline);
     if (!vault_.put_claim(timeline, claim)) {
         // Somebody was faster, or this is our own earlier request whose answer was lost.
-        const auto present = vault_.find_claim(timeline);
+        const auto present = vault_.find_newest_claim(timeline);
         if (!present)
             throw Error(ErrorKind::unavailable,
                         format("claim of timeline {} was there and is gone", timeline));
-        if (present->instance != state_.instance()) {
+        if (!present->claim || present->claim->instance != state_.instance()) {
             join(push, *present);
             return;
         }
@@ -91,26 +90,38 @@ void Membership::claim_first(const Push& push) {
     state_.set_membership(push.name.timeline, claim.generation);
 }
 
-void Membership::join(const Push& push, const vault::Claim& claim) {
+void Membership::join(const Push& push, const vault::NewestClaim& claim) {
     // Whoever was in before and is not any more was put out by an operator's adoption elsewhere.
     const bool was_superseded = state_.membership(push.name.timeline) != 0;
-    if (was_superseded || !holds_same_wal(push, claim))
-        throw Error(ErrorKind::conflict,
-                    format("timeline {} belongs to another instance of this cluster",
-                           push.name.timeline))
-            .with_detail(format(
-                "It was claimed by instance {} on host {} for \"{}\"; this is instance {} on host "
-                "{} for \"{}\".",
-                to_hex(claim.instance), claim.host, claim.pgdata, to_hex(state_.instance()),
-                instance_.host, instance_.pgdata))
-            .with_hint(format("Is this a clone, or a second restore that took the same timeline? If "
-                              "the other instance is gone for good, run \"walden adopt --timeline "
-                              "{}\" here.",
-                              push.name.timeline));
+    if (was_superseded || !holds_same_wal(push, claim)) refuse(push, claim);
     state_.set_membership(push.name.timeline, claim.generation);
 }
 
-bool Membership::holds_same_wal(const Push& push, const vault::Claim& claim) const {
+void Membership::refuse(const Push& push, const vault::NewestClaim& newest) const {
+    const std::string us = format("this is instance {} on host {} for \"{}\"",
+                                  to_hex(state_.instance()), instance_.host, instance_.pgdata);
+    if (!newest.claim)
+        throw Error(ErrorKind::conflict,
+                    format("who owns timeline {} cannot be read, and this instance has not proved "
+                           "that it may add to it",
+                           push.name.timeline))
+            .with_detail(format("{}; {}.", newest.damage, us))
+            .with_hint(format("If this is the server whose WAL belongs there, run \"walden adopt "
+                              "--timeline {}\" here.",
+                              push.name.timeline));
+    const vault::Claim& claim = *newest.claim;
+    throw Error(
+        ErrorKind::conflict,
+        format("timeline {} belongs to another instance of this cluster", push.name.timeline))
+        .with_detail(format("It was claimed by instance {} on host {} for \"{}\"; {}.",
+                            to_hex(claim.instance), claim.host, claim.pgdata, us))
+        .with_hint(format("Is this a clone, or a second restore that took the same timeline? If "
+                          "the other instance is gone for good, run \"walden adopt --timeline "
+                          "{}\" here.",
+                          push.name.timeline));
+}
+
+bool Membership::holds_same_wal(const Push& push, const vault::NewestClaim& claim) const {
     const std::string timeline = wal::timeline_part(push.name.timeline);
     // A history sorts behind the segments of its timeline; any of them will do.
     const std::string newest = push.name.kind == wal::WalFileKind::segment
@@ -132,12 +143,13 @@ bool Membership::holds_same_wal(const Push& push, const vault::Claim& claim) con
                               has_wal = true;
                               return false;
                           });
-    return !has_wal && claim.host == instance_.host && claim.pgdata == instance_.pgdata;
+    return !has_wal && claim.claim && claim.claim->host == instance_.host &&
+           claim.claim->pgdata == instance_.pgdata;
 }
 
 vault::Claim Membership::adopt(wal::TimelineId timeline, std::int64_t time) {
     const std::string text = wal::timeline_part(timeline);
-    const auto present = vault_.find_claim(text);
+    const auto present = vault_.find_newest_claim(text);
     vault::Claim claim{.timeline = timeline,
                        .generation = present ? present->generation + 1 : 1,
                        .instance = state_.instance(),

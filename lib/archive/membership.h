@@ -42,9 +42,10 @@ public:
     vault::Claim adopt(wal::TimelineId timeline, std::int64_t time);
 
 private:
-    bool holds_same_wal(const Push& push, const vault::Claim& claim) const;
+    bool holds_same_wal(const Push& push, const vault::NewestClaim& claim) const;
     void claim_first(const Push& push);
-    void join(const Push& push, const vault::Claim& claim);
+    void join(const Push& push, const vault::NewestClaim& claim);
+    [[noreturn]] void refuse(const Push& push, const vault::NewestClaim& claim) const;
 
     const vault::ClusterVault& vault_;
     LocalState& state_;

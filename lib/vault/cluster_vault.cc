@@ -160,6 +160,24 @@ std::optional<Claim> ClusterVault::find_claim(std::string_view timeline) const {
     }
 }
 
+std::optional<NewestClaim> ClusterVault::find_newest_claim(std::string_view timeline) const {
+    std::optional<NewestClaim> newest;
+    for (std::uint32_t generation = 1;; ++generation) {
+        const std::string key = layout_.claim_key(timeline, generation);
+        NewestClaim found{.generation = generation, .claim = std::nullopt, .damage = {}};
+        try {
+            const auto body = get_record(ObjectKind::claim, key);
+            if (!body) return newest;
+            found.claim = in_context([&] { return format("read claim \"{}\"", key); },
+                                     [&] { return decode_claim(*body); });
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+            found.damage = error.message();
+        }
+        newest = std::move(found);
+    }
+}
+
 bool ClusterVault::put_claim(std::string_view timeline, const Claim& claim) const {
     return put_record(ObjectKind::claim, layout_.claim_key(timeline, claim.generation),
                       encode_claim(claim)) == ObjectStorage::PutOutcome::created;

@@ -24,6 +24,13 @@ struct StoredEntry {
     std::uint64_t size = 0;  ///< of the entry's own object, bytes
 };
 
+/// The newest generation of a timeline's claims, by its name.
+struct NewestClaim {
+    std::uint32_t generation = 0;
+    std::optional<Claim> claim;  ///< nullopt if the object is damaged
+    std::string damage;          ///< how, with the object's key
+};
+
 /// All functions are safe to call from several threads and throw what ObjectStorage throws, plus
 /// Error(corrupt | foreign | usage) of unseal_object with the object's key in the message.
 class ClusterVault {
@@ -77,8 +84,12 @@ public:
     /// Error(corrupt) also when a piece is missing.
     void read_contents(const Entry& entry, Bytes& plain) const;
 
-    /// The newest claim on a timeline (8 hex digits), nullopt if nobody made one.
+    /// The newest claim on a timeline (8 hex digits), nullopt if nobody made one. Throws
+    /// Error(corrupt | foreign) if any generation is damaged: for those who look for damage.
     [[nodiscard]] std::optional<Claim> find_claim(std::string_view timeline) const;
+
+    /// As find_claim, and damage is an answer: for those who must go on (FORMAT.md, section 6).
+    [[nodiscard]] std::optional<NewestClaim> find_newest_claim(std::string_view timeline) const;
 
     /// False if that generation exists already.
     [[nodiscard]] bool put_claim(std::string_view timeline, const Claim& claim) const;

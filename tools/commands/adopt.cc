@@ -21,7 +21,7 @@ bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
         has_wal = true;
         return false;
     });
-    return has_wal || vault.find_claim(text) ||
+    return has_wal || vault.find_newest_claim(text) ||
            vault.find_entry(vault.layout().history_key(text + ".history"));
 }
 

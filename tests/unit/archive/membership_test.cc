@@ -159,11 +159,70 @@ TEST_CASE("a timeline that nobody claimed can be adopted, too", "[archive][membe
     CHECK(a.vault.find_claim("00000007")->timeline == 7);
 }
 
-TEST_CASE("a damaged claim stops a push, and is not taken for none", "[archive][membership]") {
+TEST_CASE("a damaged claim stops nobody who is in", "[archive][membership]") {
     Archive a;
     a.host.push(a.vault, a.line[0]);
+    const Host joined("db2");
+    joined.put_file(a.line[0]);
+    CHECK(joined.push(a.vault, a.line[1]).outcome == ArchiveOutcome::stored);
     a.storage.overwrite(a.vault.layout().claim_key("00000001", 1), as_bytes("rubbish"));
-    CHECK(a.failure_of(a.host, a.line[1]) == ErrorKind::corrupt);
+    a.host.put_file(a.line[1]);
+    CHECK(a.host.push(a.vault, a.line[2]).outcome == ArchiveOutcome::stored);
+    CHECK(joined.push(a.vault, a.line[3]).outcome == ArchiveOutcome::stored);
+    CHECK(mentions(problems_of(verify(a.vault)), "claims/00000001.1"));
+}
+
+TEST_CASE("a damaged claim lets nobody in who has not the same WAL", "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    a.host.push(a.vault, a.line[1]);
+    a.storage.overwrite(a.vault.layout().claim_key("00000001", 1), as_bytes("rubbish"));
+    const Host stranger("db2");
+    const auto error = error_of([&] { stranger.push(a.vault, a.line[2]); });
+    REQUIRE(error.has_value());
+    CHECK(error->kind() == ErrorKind::conflict);
+    CHECK(mentions(error->detail(), "claims/00000001.1"));
+    CHECK(mentions(error->detail(), "db2"));
+    CHECK(mentions(error->hint(), "walden adopt --timeline 1"));
+    const Host fork("db3");
+    fork.put_files({a.line[0], make_line({.count = 5, .seed = 4, .record_count = 5})[1]});
+    CHECK(a.failure_of(fork, a.line[2]) == ErrorKind::conflict);
+    a.host.lose_state();
+    CHECK(a.host.push(a.vault, a.line[2]).outcome == ArchiveOutcome::stored);
+}
+
+TEST_CASE("where a claim alone would prove that it is the same place, a damaged one does not",
+          "[archive][membership]") {
+    Archive a;
+    const Fork fork = make_fork();
+    a.host.push(a.vault, fork.history);
+    a.host.lose_state();
+    a.storage.overwrite(a.vault.layout().claim_key("00000002", 1), as_bytes("rubbish"));
+    CHECK(a.failure_of(a.host, fork.child[0]) == ErrorKind::conflict);
+    CHECK(a.host.adopt(a.vault, 2).generation == 2);
+    CHECK(a.host.push(a.vault, fork.child[0]).outcome == ArchiveOutcome::stored);
+}
+
+TEST_CASE("a damaged claim of an adoption keeps out whoever was in before",
+          "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    const Host heir("db2");
+    heir.put_file(a.line[0]);
+    CHECK(heir.adopt(a.vault, 1).generation == 2);
+    a.storage.overwrite(a.vault.layout().claim_key("00000001", 2), as_bytes("rubbish"));
+    CHECK(a.failure_of(a.host, a.line[1]) == ErrorKind::conflict);
+    CHECK(heir.push(a.vault, a.line[1]).outcome == ArchiveOutcome::stored);
+    CHECK(heir.adopt(a.vault, 1).generation == 3);
+}
+
+TEST_CASE("a damaged older claim does not hide a newer one", "[archive][membership]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    const vault::Claim adopted = a.host.adopt(a.vault, 1);
+    a.storage.overwrite(a.vault.layout().claim_key("00000001", 1), as_bytes("rubbish"));
+    CHECK(a.vault.find_newest_claim("00000001")->claim == adopted);
+    CHECK(a.host.push(a.vault, a.line[1]).outcome == ArchiveOutcome::stored);
 }
 
 TEST_CASE("the host describes itself in one short line", "[archive][membership]") {
