@@ -62,9 +62,11 @@ public:
         different,  ///< the name holds other content, which is untouched
     };
 
-    /// Encodes, checks, seals and stores the contents of a file, whose name and content id the caller
-    /// has set in `entry`, and describes them there: plain_size, pieces, inlined. Contents up to
-    /// inline_size_max stay in the entry. Durable when it returns.
+    /// Encodes, checks, seals and stores the contents of a file, whose name and content id the
+    /// caller has set in `entry`, and describes them there: plain_size, pieces, inlined. Contents
+    /// up to inline_size_max stay in the entry. Durable when it returns. Where an object of that
+    /// name is there and damaged, it stores another copy (FORMAT.md, section 6); Error(corrupt) if
+    /// there are too many of those already.
     void put_contents(ByteView plain, const codec::EncodeOptions& options,
                       Entry& entry) const;
 
@@ -76,9 +78,13 @@ public:
     /// have died just before its last sync.
     void make_durable(const std::string& key, const Entry& entry) const;
 
-    /// Whether each piece's object is there. Throws Error(corrupt) if one is there and damaged or
-    /// not the one of its name, as far as that can be told without opening it.
+    /// Whether each piece is there, in some copy that is whole and the one of its name, as far as
+    /// that can be told without opening it. Throws Error(corrupt | foreign) if all that is there of
+    /// a piece is damaged.
     [[nodiscard]] bool has_contents(const Entry& entry) const;
+
+    /// As has_contents, and false, too, if a piece is damaged: whether there is nothing to put.
+    [[nodiscard]] bool has_whole_contents(const Entry& entry) const;
 
     /// The plain bytes, proven: every frame's tag, the codec's size and the content id. Throws
     /// Error(corrupt) also when a piece is missing.
@@ -104,6 +110,10 @@ private:
                                                   std::uint64_t* stored_size = nullptr) const;
     ObjectStorage::PutOutcome put_record(ObjectKind kind, const std::string& key,
                                          ByteView body) const;
+    std::uint64_t put_content(const std::string& key, const Payload& payload, Bytes sealed) const;
+    [[nodiscard]] bool find_copy(
+        const std::string& key,
+        const std::function<void(const std::string&, ByteView)>& check) const;
     void open_piece(const std::string& key, ByteView object, const Piece& piece,
                     MutableByteView plain) const;
 
