@@ -146,10 +146,14 @@ void Archiver::put_contents(const PreparedFile& file, vault::Entry& entry) const
 void Archiver::settle_identical(const PreparedFile& file, const vault::Entry& present) const {
     if (vault_.storage().is_durable_once_visible()) return;
     vault_.make_durable(file.entry_key, present);
-    if (vault_.has_contents(present)) return;
-    // Somebody removed the content under a living entry. We still have it.
+    if (vault_.has_whole_contents(present)) return;
+    // The content under a living entry was removed or is damaged. We still have it.
     vault::Entry again = file.entry;
     put_contents(file, again);
+    // With another codec than the first time it may have been so small that it was not stored.
+    if (!vault_.has_contents(present))
+        throw Error(ErrorKind::corrupt, "the archive has an entry without its content")
+            .with_hint("Push it with the codec that it was first archived with.");
 }
 
 void Archiver::keep_conflict(PreparedFile& file, const vault::Entry& present) const {

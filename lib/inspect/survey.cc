@@ -61,7 +61,8 @@ public:
     void finish() {
         for (auto& [id, survey] : timelines_) {
             survey.plain_bytes = survey.segment_count * size_.bytes();
-            survey.owner = read_or_note([&] { return vault_.find_claim(wal::timeline_part(id)); });
+            const std::string text = wal::timeline_part(id);
+            survey.owner = read_or_note([&] { return vault_.find_claim(text); });
             if (survey.runs.empty()) continue;
             survey.oldest = summarize({id, survey.runs.front().first});
             survey.newest = summarize({id, survey.runs.back().last});

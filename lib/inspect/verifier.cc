@@ -295,9 +295,16 @@ private:
     /// are for a name that has no entry yet; anything else does not belong there.
     void check_unreferenced() {
         const auto referenced = referenced_.with([](const auto& set) { return set; });
+        std::set<std::string> copied;
         for (const auto& [key, size] : objects_) {
             if (known_.contains(key) || referenced.contains(key)) continue;
-            if (key.starts_with(vault_.layout().content_prefix()) && is_of_unfinished_push(key)) {
+            const auto content = vault::ClusterLayout::content_of_copy(key);
+            if (content && referenced.contains(*content)) {
+                copied.insert(*content);
+                continue;
+            }
+            if (key.starts_with(vault_.layout().content_prefix()) &&
+                is_of_unfinished_push(content.value_or(key))) {
                 report_.notes.push_back(
                     format("content without a readable entry: {} (a push under way, or one that was "
                            "killed and will be repeated)",
@@ -309,6 +316,29 @@ private:
                                                    : std::string();
             }));
         }
+        for (const std::string& content : copied) note_damaged_copies(content);
+    }
+
+    /// One whole copy is all that a content needs; without any, its entry is a problem already.
+    void note_damaged_copies(const std::string& content) {
+        std::vector<std::string> damaged;
+        std::size_t whole_count = 0;
+        for (const std::string& key : keys_below(content)) {
+            Bytes object;
+            if (!vault_.storage().get(key, object)) continue;
+            try {
+                vault::inspect_object_at(vault_.keys().repository(),
+                                         {.kind = vault::ObjectKind::content, .key = key}, object);
+                ++whole_count;
+            } catch (const Error&) {
+                damaged.push_back(key);
+            }
+        }
+        if (whole_count == 0) return;
+        for (const std::string& key : damaged)
+            report_.notes.push_back(format(
+                "damaged copy of a content that has another, whole one: {} (may be moved away)",
+                key));
     }
 
     /// True, too, for what belongs to an entry that cannot be read: that entry is the problem.

@@ -11,6 +11,15 @@ namespace walden::vault {
 // What a codec hands over piece by piece are whole leaves of the content id.
 static_assert(codec::decode_step_size % crypto::content_id_leaf_size == 0);
 
+namespace {
+
+/// What another copy can make up for. Not usage: a newer format, or keys that this host lacks.
+bool is_damage(const Error& error) {
+    return error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::foreign;
+}
+
+}  // namespace
+
 std::optional<Bytes> ClusterVault::get_record(ObjectKind kind, const std::string& key,
                                               std::uint64_t* stored_size) const {
     Bytes object;
@@ -86,27 +95,74 @@ void ClusterVault::put_part(const EncodedContents::Part& part, Entry& entry) con
                 .stored_size = 0,
                 .codec = part.encoded.codec};
     const std::string key = layout_.content_key(entry.file_name, piece.content_id);
-    Bytes object = seal_object(keys_, {.kind = ObjectKind::content, .key = key},
-                               {.codec = part.encoded.codec,
-                                .plain_size = part.plain_size,
-                                .content_id = piece.content_id,
-                                .encoded = part.encoded.bytes});
+    const Payload payload{.codec = part.encoded.codec,
+                          .plain_size = part.plain_size,
+                          .content_id = piece.content_id,
+                          .encoded = part.encoded.bytes};
+    Bytes object = seal_object(keys_, {.kind = ObjectKind::content, .key = key}, payload);
     piece.stored_size = object.size();
     if (!part.content_id && object.size() <= inline_size_max)
         entry.inlined = std::move(object);
-    else if (storage_.put_new(key, object) == ObjectStorage::PutOutcome::already_present)
-        piece.stored_size = check_present_content(key);
+    else
+        piece.stored_size = put_content(key, payload, std::move(object));
     entry.pieces.push_back(piece);
 }
 
-std::uint64_t ClusterVault::check_present_content(const std::string& key) const {
-    Bytes present;
-    if (!storage_.get(key, present))
-        throw Error(ErrorKind::unavailable, format("content \"{}\" was there and is gone", key));
-    in_context([&] { return format("check content \"{}\" that was there before", key); }, [&] {
-        inspect_object_at(keys_.repository(), {.kind = ObjectKind::content, .key = key}, present);
+/// Stores `sealed` under `key`, or finds there the same bytes, sealed by an earlier attempt or
+/// another writer, maybe with another codec; else the same with the next copy. Returns the object's
+/// size, which is what the entry must tell.
+std::uint64_t ClusterVault::put_content(const std::string& key, const Payload& payload,
+                                        Bytes sealed) const {
+    std::optional<Error> damage;
+    for (std::uint32_t copy = 0; copy <= content_copy_max; ++copy) {
+        const std::string copy_key = ClusterLayout::content_copy_key(key, copy);
+        const ObjectPlace place{.kind = ObjectKind::content, .key = copy_key};
+        if (copy > 0) sealed = seal_object(keys_, place, payload);
+        if (storage_.put_new(copy_key, sealed) == ObjectStorage::PutOutcome::created)
+            return sealed.size();
+        Bytes present;
+        if (!storage_.get(copy_key, present))
+            throw Error(ErrorKind::unavailable,
+                        format("content \"{}\" was there and is gone", copy_key));
+        try {
+            in_context(
+                [&] { return format("check content \"{}\" that was there before", copy_key); },
+                [&] { inspect_object_at(keys_.repository(), place, present); });
+            return present.size();
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            if (!damage) damage = error;
+        }
+    }
+    throw Error(*damage);
+}
+
+/// Whether `check` accepts a copy of the content. False if there is none; throws what is wrong with
+/// the first one if there are only damaged ones.
+bool ClusterVault::find_copy(const std::string& key,
+                             const std::function<void(const std::string&, ByteView)>& check) const {
+    std::optional<Error> damage;
+    Bytes object;
+    const auto is_accepted = [&](const std::string& copy_key) {
+        if (!storage_.get(copy_key, object)) return false;
+        try {
+            check(copy_key, object);
+            return true;
+        } catch (const Error& error) {
+            if (!is_damage(error)) throw;
+            if (!damage) damage = error;
+            return false;
+        }
+    };
+    if (is_accepted(key)) return true;
+    std::vector<std::string> copies;
+    storage_.list(key + ".", "", [&](const ObjectInfo& info) {
+        if (ClusterLayout::content_of_copy(info.key) == key) copies.push_back(info.key);
+        return true;
     });
-    return present.size();
+    if (std::any_of(copies.begin(), copies.end(), is_accepted)) return true;
+    if (damage) throw Error(*damage);
+    return false;
 }
 
 ClusterVault::PublishOutcome ClusterVault::publish(const std::string& key,
@@ -130,17 +186,25 @@ void ClusterVault::make_durable(const std::string& key, const Entry& entry) cons
 
 bool ClusterVault::has_contents(const Entry& entry) const {
     if (!entry.inlined.empty()) return true;
-    Bytes object;
-    for (const Piece& piece : entry.pieces) {
-        const std::string key = layout_.content_key(entry.file_name, piece.content_id);
-        if (!storage_.get(key, object)) return false;
+    const auto check = [&](const std::string& key, ByteView object) {
         in_context([&] { return format("check content \"{}\"", key); },
                    [&] {
                        inspect_object_at(keys_.repository(),
                                          {.kind = ObjectKind::content, .key = key}, object);
                    });
+    };
+    return std::all_of(entry.pieces.begin(), entry.pieces.end(), [&](const Piece& piece) {
+        return find_copy(layout_.content_key(entry.file_name, piece.content_id), check);
+    });
+}
+
+bool ClusterVault::has_whole_contents(const Entry& entry) const {
+    try {
+        return has_contents(entry);
+    } catch (const Error& error) {
+        if (!is_damage(error)) throw;
+        return false;
     }
-    return true;
 }
 
 void ClusterVault::open_piece(const std::string& key, ByteView object, const Piece& piece,
@@ -159,18 +223,17 @@ void ClusterVault::open_piece(const std::string& key, ByteView object, const Pie
 void ClusterVault::read_contents(const Entry& entry, Bytes& plain) const {
     plain.resize(entry.plain_size);
     MutableByteView rest(plain);
-    Bytes fetched;
     for (const Piece& piece : entry.pieces) {
+        const auto open = [&](const std::string& key, ByteView object) {
+            in_context([&] { return format("open content \"{}\"", key); },
+                       [&] { open_piece(key, object, piece, rest.first(piece.plain_size)); });
+        };
         const std::string key = layout_.content_key(entry.file_name, piece.content_id);
-        ByteView object = entry.inlined;
-        if (entry.inlined.empty()) {
-            if (!storage_.get(key, fetched))
-                throw Error(ErrorKind::corrupt,
-                            format("content \"{}\" is missing, its entry is there", key));
-            object = fetched;
-        }
-        in_context([&] { return format("open content \"{}\"", key); },
-                   [&] { open_piece(key, object, piece, rest.first(piece.plain_size)); });
+        if (!entry.inlined.empty())
+            open(key, entry.inlined);
+        else if (!find_copy(key, open))
+            throw Error(ErrorKind::corrupt,
+                        format("content \"{}\" is missing, its entry is there", key));
         rest = rest.subspan(piece.plain_size);
     }
     assert(rest.empty());  // decode_entry checked that the sizes add up

@@ -82,16 +82,13 @@ public:
 
     /// Seals and stores the contents of a file, whose name and content id the caller has set in
     /// `entry`, and describes them there: plain_size, pieces, inlined. Contents up to
-    /// inline_size_max stay in the entry. Durable when it returns.
+    /// inline_size_max stay in the entry. Durable when it returns. Where an object of that name is
+    /// there and damaged, it stores another copy (FORMAT.md, section 6); Error(corrupt) if there are
+    /// too many of those already.
     void put_contents(const EncodedContents& contents, Entry& entry) const;
 
     /// Both in one, piece by piece: beside the plain bytes only one piece is in memory.
     void put_contents(ByteView plain, const codec::EncodeOptions& options, Entry& entry) const;
-
-    /// An object under the name of a content is the same bytes, sealed by an earlier attempt or
-    /// another writer, maybe with another codec: its size, which is what the entry must tell. Throws
-    /// Error(corrupt) if it is damaged.
-    [[nodiscard]] std::uint64_t check_present_content(const std::string& key) const;
 
     /// Creates the entry, whose contents were put before. After an unknown outcome or a taken
     /// name it reads what is there and compares the content id.
@@ -101,9 +98,13 @@ public:
     /// have died just before its last sync.
     void make_durable(const std::string& key, const Entry& entry) const;
 
-    /// Whether each piece's object is there. Throws Error(corrupt) if one is there and damaged or
-    /// not the one of its name, as far as that can be told without opening it.
+    /// Whether each piece is there, in some copy that is whole and the one of its name, as far as
+    /// that can be told without opening it. Throws Error(corrupt | foreign) if all that is there of
+    /// a piece is damaged.
     [[nodiscard]] bool has_contents(const Entry& entry) const;
+
+    /// As has_contents, and false, too, if a piece is damaged: whether there is nothing to put.
+    [[nodiscard]] bool has_whole_contents(const Entry& entry) const;
 
     /// The plain bytes, proven: every frame's tag, the codec's size and the content id. Throws
     /// Error(corrupt) also when a piece is missing.
@@ -133,6 +134,10 @@ private:
     [[nodiscard]] EncodedContents::Part encode_part(ByteView plain, std::size_t index,
                                                     const codec::EncodeOptions& options) const;
     void put_part(const EncodedContents::Part& part, Entry& entry) const;
+    std::uint64_t put_content(const std::string& key, const Payload& payload, Bytes sealed) const;
+    [[nodiscard]] bool find_copy(
+        const std::string& key,
+        const std::function<void(const std::string&, ByteView)>& check) const;
     void open_piece(const std::string& key, ByteView object, const Piece& piece,
                     MutableByteView plain) const;
 

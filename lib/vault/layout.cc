@@ -72,6 +72,22 @@ std::string ClusterLayout::content_key(std::string_view file_name,
                   to_string(id));
 }
 
+std::string ClusterLayout::content_copy_key(std::string_view content_key, std::uint32_t copy) {
+    assert(copy <= content_copy_max);
+    return copy == 0 ? std::string(content_key) : format("{}.{}", content_key, copy);
+}
+
+std::optional<std::string> ClusterLayout::content_of_copy(std::string_view key) {
+    if (key.size() < 2) return std::nullopt;
+    const std::string_view content = key.substr(0, key.size() - 2);
+    const std::string_view number = key.substr(key.size() - 2);
+    const std::size_t dot = content.find_last_of('.');
+    if (number[0] != '.' || number[1] < '1' || number[1] > '9' || dot == std::string_view::npos ||
+        !crypto::parse_content_id(content.substr(dot + 1)))
+        return std::nullopt;
+    return std::string(content);
+}
+
 std::string ClusterLayout::claim_key(std::string_view timeline, std::uint32_t generation) const {
     return format("{}{}", claim_prefix(timeline), generation);
 }

@@ -19,6 +19,9 @@ inline constexpr std::string_view clusters_prefix = "clusters/";
 /// What `walden check` writes, and may not be allowed to take away again.
 inline constexpr std::string_view check_prefix = "checks/";
 
+/// Further copies of a content whose object is damaged (FORMAT.md, section 6).
+inline constexpr std::uint32_t content_copy_max = 9;
+
 /// Whether `name` may name a cluster: 1 to 63 of [A-Za-z0-9_-].
 [[nodiscard]] bool is_cluster_name(std::string_view name);
 
@@ -68,6 +71,13 @@ public:
     /// name is too short for one.
     [[nodiscard]] std::string content_key(std::string_view file_name,
                                           const crypto::ContentId& id) const;
+
+    /// The `copy`-th further copy of a content, 1 to content_copy_max; 0 is `content_key` itself.
+    [[nodiscard]] static std::string content_copy_key(std::string_view content_key,
+                                                      std::uint32_t copy);
+
+    /// The content_key of which `key` is a further copy; nullopt for any other key.
+    [[nodiscard]] static std::optional<std::string> content_of_copy(std::string_view key);
 
     [[nodiscard]] std::string history_prefix() const { return prefix_ + "history/"; }
 

@@ -342,16 +342,58 @@ TEST_CASE("content that somebody removed under a living entry is put back", "[ar
     CHECK(problems_of(verify(a.vault)).empty());
 }
 
-TEST_CASE("a file that is damaged in the store is not called archived (invariant 1)", "[archive]") {
+TEST_CASE("a file whose entry is damaged in the store is not called archived (invariant 1)",
+          "[archive]") {
     Archive a;
     a.host.push(a.vault, a.line[0]);
-    for (const std::string& prefix :
-         {a.vault.layout().wal_prefix(), a.vault.layout().content_prefix()}) {
-        const std::string key = keys_of(a.storage, prefix).front();
-        const Bytes object = get(a.storage, key);
-        a.storage.overwrite(key, with_bit_flipped(object, object.size() * 4));
-        CHECK(a.failure_of(a.line[0])->kind() == ErrorKind::corrupt);
-        a.storage.overwrite(key, object);
-    }
+    const std::string key = a.vault.layout().segment_key(a.line[0].name);
+    const Bytes object = get(a.storage, key);
+    a.storage.overwrite(key, with_bit_flipped(object, object.size() * 4));
+    CHECK(a.failure_of(a.line[0])->kind() == ErrorKind::corrupt);
+    a.storage.overwrite(key, object);
     CHECK(a.host.push(a.vault, a.line[0]).outcome == ArchiveOutcome::already_stored);
+}
+
+TEST_CASE("content that is damaged in the store, with an entry or without, is put beside it",
+          "[archive]") {
+    Archive a;
+    a.host.push(a.vault, a.line[0]);
+    const std::string content = keys_of(a.storage, a.vault.layout().content_prefix()).front();
+    const Bytes object = get(a.storage, content);
+    a.storage.overwrite(content, with_bit_flipped(object, object.size() * 4));
+    const Bytes damaged = get(a.storage, content);
+    const bool has_entry = GENERATE(true, false);
+    if (!has_entry)
+        a.storage.remove(std::vector<std::string>{a.vault.layout().segment_key(a.line[0].name)});
+    CHECK(a.host.push(a.vault, a.line[0]).outcome ==
+          (has_entry ? ArchiveOutcome::already_stored : ArchiveOutcome::stored));
+    CHECK(equal(get(a.storage, content), damaged));
+    CHECK(equal(*fetch(a.vault, a.line[0].name), a.line[0].bytes));
+    const auto report = verify(a.vault);
+    CHECK(problems_of(report).empty());
+    REQUIRE(report.notes.size() == 1);
+    CHECK(mentions(report.notes[0], "damaged copy"));
+    CHECK(mentions(report.notes[0], content + " "));
+    // The second copy is damaged as well: now there is nothing to read.
+    a.storage.overwrite(content + ".1", as_bytes("rubbish"));
+    CHECK(mentions(problems_of(verify(a.vault)), content));
+    CHECK(a.host.push(a.vault, a.line[0]).outcome == ArchiveOutcome::already_stored);
+    CHECK(problems_of(verify(a.vault)).empty());
+    CHECK(verify(a.vault).notes.size() == 2);
+}
+
+TEST_CASE("content that fits into an entry by now is not called archived without one that has it",
+          "[archive]") {
+    Archive a;
+    a.host.settings.encoding.method = codec::CodecId::none;
+    const WalFile file = make_line({.count = 1, .record_count = 25}).front();
+    a.host.push(a.vault, file);
+    const auto keys = keys_of(a.storage, a.vault.layout().content_prefix());
+    REQUIRE(keys.size() == 1);
+    a.storage.remove(keys);
+    a.host.settings.encoding.method = codec::CodecId::zstd;
+    CHECK(a.failure_of(file)->kind() == ErrorKind::corrupt);
+    a.host.settings.encoding.method = codec::CodecId::none;
+    CHECK(a.host.push(a.vault, file).outcome == ArchiveOutcome::already_stored);
+    CHECK(equal(*fetch(a.vault, file.name), file.bytes));
 }

@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "storage/memory/memory_storage.h"
 #include "storage/wrappers/counting_storage.h"
+#include "storage/wrappers/faulty_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
 
@@ -107,21 +108,82 @@ TEST_CASE("content that is there already is used, whatever codec it came through
     CHECK(equal(read(vault, second), plain));
 }
 
-TEST_CASE("content that is there and is damaged or another object stops the push",
+TEST_CASE("where content is damaged or another object, a further copy is put and read",
           "[vault][cluster]") {
     MemoryStorage storage;
     const ClusterVault vault = make_vault(storage);
     const Bytes plain = random_bytes(100000);
     const Entry entry = put(vault, plain);
     const std::string key = vault.layout().content_key(file_name, entry.content_id);
+    const Bytes object = get(storage, key);
     const Entry other = put(vault, random_bytes(100000));
     const Bytes other_object =
         get(storage, vault.layout().content_key(file_name, other.content_id));
-    for (const Bytes& spoiled : {with_bit_flipped(get(storage, key), 99999), other_object}) {
+    for (const Bytes& spoiled :
+         {with_bit_flipped(object, 99999), other_object, Bytes{}, to_bytes(as_bytes("rubbish"))}) {
         storage.overwrite(key, spoiled);
-        CHECK(kind_of([&] { put(vault, plain); }) == ErrorKind::corrupt);
         CHECK(kind_of([&] { static_cast<void>(vault.has_contents(entry)); }) == ErrorKind::corrupt);
+        CHECK_FALSE(vault.has_whole_contents(entry));
         CHECK(kind_of([&] { read(vault, entry); }) == ErrorKind::corrupt);
+        const Entry again = put(vault, plain, CodecId::lz4);
+        CHECK(equal(get(storage, key), spoiled));  // nothing is overwritten
+        CHECK(again.pieces[0].stored_size == get(storage, key + ".1").size());
+        CHECK(vault.has_whole_contents(entry));
+        CHECK(equal(read(vault, entry), plain));
+        CHECK(equal(read(vault, again), plain));
+        // The copy is found, not put again; also when the damaged object has been moved away.
+        const std::size_t count = keys_of(storage).size();
+        put(vault, plain);
+        CHECK(keys_of(storage).size() == count);
+        storage.remove(std::vector<std::string>{key});
+        CHECK(equal(read(vault, entry), plain));
+        storage.remove(std::vector<std::string>{key + ".1"});
+        CHECK_FALSE(vault.has_contents(entry));
+        static_cast<void>(storage.put_new(key, object));
+    }
+}
+
+TEST_CASE("a copy is bound to its own name, and there are at most nine", "[vault][cluster]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    const Bytes plain = random_bytes(100000);
+    const Entry entry = put(vault, plain);
+    const std::string key = vault.layout().content_key(file_name, entry.content_id);
+    const Bytes object = get(storage, key);
+    storage.overwrite(key, as_bytes("rubbish"));
+    static_cast<void>(storage.put_new(key + ".1", object));  // moved, so not what it says
+    CHECK(kind_of([&] { read(vault, entry); }) == ErrorKind::corrupt);
+    for (std::uint32_t copy = 2; copy <= content_copy_max; ++copy) {
+        put(vault, plain);
+        const std::string newest = ClusterLayout::content_copy_key(key, copy);
+        CHECK(equal(read(vault, entry), plain));
+        storage.overwrite(newest, as_bytes("rubbish"));
+    }
+    CHECK(mentions(message_of([&] { put(vault, plain); }), key));
+    CHECK(mentions(message_of([&] { read(vault, entry); }), key));
+    CHECK(keys_of(storage).size() == 1 + content_copy_max);
+}
+
+TEST_CASE("a store that fails while copies are looked for is no damage",
+          "[vault][cluster][faults]") {
+    MemoryStorage storage;
+    const ClusterVault vault = make_vault(storage);
+    const Bytes plain = random_bytes(100000);
+    const Entry entry = put(vault, plain);
+    const std::string key = vault.layout().content_key(file_name, entry.content_id);
+    storage.overwrite(key, as_bytes("rubbish"));
+    put(vault, plain);
+    for (std::uint64_t n = 1;; ++n) {
+        storage::FaultyStorage faulty(storage);
+        faulty.inject({.at = n});
+        Bytes found;
+        const auto failure = kind_of([&] { found = read(make_vault(faulty), entry); });
+        if (faulty.call_count() < n) {
+            CHECK(equal(found, plain));
+            CHECK(n == 4);  // the content, the listing, the copy
+            break;
+        }
+        CHECK(failure == ErrorKind::unavailable);
     }
 }
 

@@ -42,6 +42,19 @@ TEST_CASE("names are those of FORMAT.md, section 1", "[vault][layout]") {
           prefix + "conflicts/000000010000000A000000FF." + id_text);
 }
 
+TEST_CASE("a further copy of a content has a number behind its name", "[vault][layout]") {
+    const ClusterLayout layout("main", 7301234567890123456);
+    const std::string key = layout.content_key("000000010000000A000000FF", some_id());
+    CHECK(ClusterLayout::content_copy_key(key, 0) == key);
+    for (std::uint32_t copy = 1; copy <= content_copy_max; ++copy) {
+        CHECK(ClusterLayout::content_copy_key(key, copy) == key + "." + std::to_string(copy));
+        CHECK(ClusterLayout::content_of_copy(key + "." + std::to_string(copy)) == key);
+    }
+    for (const std::string& none : {key, key + ".0", key + ".10", key + ".a", key + ".1.1",
+                                    std::string("content.1"), std::string(".1"), std::string()})
+        CHECK_FALSE(ClusterLayout::content_of_copy(none).has_value());
+}
+
 TEST_CASE("the longest names make valid keys", "[vault][layout]") {
     const ClusterLayout layout(std::string(63, 'x'), ~std::uint64_t{0});
     const std::string longest = "FFFFFFFFFFFFFFFFFFFFFFFF.FFFFFFFF.backup";
