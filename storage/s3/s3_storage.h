@@ -42,6 +42,9 @@ public:
     void list(const std::string& prefix, const std::string& start_after,
               const std::function<bool(const vault::ObjectInfo&)>& visit) override;
     void remove(std::span<const std::string> keys) override;
+    /// A server answers when the object is stored (checked for none of them: it is what S3 promises).
+    [[nodiscard]] bool is_durable_once_visible() const override { return true; }
+
     [[nodiscard]] std::string describe() const override;
 
     [[nodiscard]] S3Statistics statistics() const { return client_.statistics(); }
