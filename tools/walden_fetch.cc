@@ -15,8 +15,8 @@ int main(int argc, char** argv) {
                           [&](const cli::Config& config) -> std::unique_ptr<vault::ObjectStorage> {
                               // It has the same exit codes from its first instruction on.
                               if (!storage::is_directory_url(config.store_url)) {
-                                  std::vector<std::string> words(argv + 1, argv + argc);
-                                  words.insert(words.begin(), "fetch");
+                                  std::vector<std::string> words = {"fetch"};
+                                  for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
                                   cli::become_main_program(std::move(words));
                               }
                               return cli::open_local_storage(config);

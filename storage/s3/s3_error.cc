@@ -20,6 +20,11 @@ struct CodeMeaning {
 constexpr std::array meanings = {
     CodeMeaning{"NoSuchBucket", ErrorKind::not_found,
                 "Check the bucket's name, region and endpoint."},
+    CodeMeaning{"PermanentRedirect", ErrorKind::usage,
+                "The bucket is in another place: set endpoint or region."},
+    CodeMeaning{"TemporaryRedirect", ErrorKind::usage,
+                "The bucket is in another place: set endpoint or region."},
+    CodeMeaning{"AuthorizationHeaderMalformed", ErrorKind::usage, "Check region."},
     CodeMeaning{"InvalidBucketName", ErrorKind::usage, "Check the bucket's name."},
     CodeMeaning{"AccessDenied", ErrorKind::denied, ""},
     CodeMeaning{"InvalidAccessKeyId", ErrorKind::denied,
