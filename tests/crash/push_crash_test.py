@@ -171,4 +171,4 @@ def body(s):
         raise Failed("see above")
 
 
-main(body, deadline=570)
+main(body, deadline=870)
