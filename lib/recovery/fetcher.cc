@@ -1,5 +1,6 @@
 #include "recovery/fetcher.h"
 
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -48,6 +49,7 @@ std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {
         [&] { return format("fetch {}", file_name); },
         [&]() -> std::optional<FetchedFile> {
             auto stored = find(*name, file_name);
+            if (!stored) stored = await_neighbour(*name, file_name);
             if (!stored) {
                 require_absence_is_plausible(*name, file_name);
                 return std::nullopt;
@@ -89,6 +91,23 @@ std::optional<vault::StoredEntry> Fetcher::find_partial(const std::string& file_
             .with_hint("\"walden info\" lists them. PostgreSQL never asks for such a file.");
     if (keys.empty()) return std::nullopt;
     return vault_.find_entry(keys.front());
+}
+
+/// The entry of a segment that appears behind a later one of its timeline, which is there.
+std::optional<vault::StoredEntry> Fetcher::await_neighbour(const wal::WalFileName& name,
+                                                           const std::string& file_name) const {
+    constexpr std::chrono::milliseconds step{250};
+    if (name.kind != wal::WalFileKind::segment) return std::nullopt;
+    const vault::ClusterLayout& layout = vault_.layout();
+    const std::string timeline = layout.timeline_prefix(wal::timeline_part(name.timeline));
+    std::optional<vault::StoredEntry> stored;
+    for (auto left = settings_.neighbour_patience; left.count() > 0 && !stored; left -= step) {
+        if (!first_object(vault_.storage(), timeline, layout.segment_key(file_name)))
+            return std::nullopt;
+        std::this_thread::sleep_for(step);
+        stored = find(name, file_name);
+    }
+    return stored;
 }
 
 void Fetcher::require_absence_is_plausible(const wal::WalFileName& name,

@@ -6,6 +6,7 @@
 #include "wal/stored_facts.h"
 #include "wal/timeline_history.h"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ struct FetchSettings {
     std::uint64_t system_identifier = 0;
     wal::SegmentSize segment_size;
     DamagedWalPolicy on_damaged_wal = DamagedWalPolicy::refuse;
+    /// How long a missing segment is waited for when a later one of its timeline is there. An agent
+    /// publishes a few neighbours at a time, so the later one may be the first to be seen; and what
+    /// is called a hole shuts a standby down.
+    std::chrono::milliseconds neighbour_patience{0};
 };
 
 /// The proven bytes of an archived file.
@@ -56,6 +61,8 @@ private:
                                                          const std::string& file_name) const;
     [[nodiscard]] std::optional<vault::StoredEntry> find_partial(
         const std::string& file_name) const;
+    [[nodiscard]] std::optional<vault::StoredEntry> await_neighbour(
+        const wal::WalFileName& name, const std::string& file_name) const;
     void require_absence_is_plausible(const wal::WalFileName& name,
                                       const std::string& file_name) const;
     void require_no_later_switch(const wal::WalFileName& name, const std::string& file_name) const;

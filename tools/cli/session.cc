@@ -1,5 +1,6 @@
 #include "tools/cli/session.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "archive/membership.h"
@@ -182,7 +183,9 @@ recovery::FetchSettings fetch_settings(const Config& config,
                                        const vault::ClusterIdentity& identity) {
     return {.system_identifier = identity.system_identifier,
             .segment_size = segment_size_of(identity),
-            .on_damaged_wal = config.fetch_damaged_wal};
+            .on_damaged_wal = config.fetch_damaged_wal,
+            .neighbour_patience = std::min<std::chrono::milliseconds>(std::chrono::seconds(5),
+                                                                      config.fetch_deadline / 2)};
 }
 
 }  // namespace walden::cli

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include <map>
+#include <thread>
 
 using namespace walden;
 using namespace walden::test;
@@ -117,6 +118,30 @@ TEST_CASE("a segment missing before later ones is a hole, not the end of WAL", "
     CHECK(a.failure_of("000000010000000000000004") == ErrorKind::corrupt);
     // Another timeline's WAL does not make a hole.
     CHECK_FALSE(a.failure_of("000000010000000000000007").has_value());
+}
+
+TEST_CASE("a segment that a later one has overtaken is waited for", "[recovery]") {
+    Archive a;
+    const std::string& name = a.fork.parent[0].name;
+    Bytes entry;
+    REQUIRE(a.storage.get(a.entry_key(name), entry));
+    a.remove(a.entry_key(name));
+    storage::CountingStorage counting(a.storage);
+    const vault::ClusterVault vault = make_vault(counting);
+    const recovery::Fetcher fetcher(vault, {.system_identifier = test_system,
+                                            .segment_size = test_segment_size,
+                                            .neighbour_patience = std::chrono::minutes(1)});
+    std::optional<recovery::FetchedFile> file;
+    {
+        // Published only after the fetch has seen the later one and not this one.
+        const std::jthread publisher([&] {
+            while (counting.counts().list_count == 0) std::this_thread::yield();
+            a.storage.put_new(a.entry_key(name), entry);
+        });
+        file = fetcher.fetch(name);
+    }
+    REQUIRE(file.has_value());
+    CHECK(equal(file->bytes, a.files[name]));
 }
 
 TEST_CASE("a segment missing before a switch point is a hole, not the end of WAL", "[recovery]") {
