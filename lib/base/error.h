@@ -1,8 +1,10 @@
 // The one exception type. A failure is an Error; an expected alternative is a return value.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,11 +56,22 @@ public:
         return std::move(*this);
     }
 
+    /// For an unavailable store that says itself when to come back (HTTP's Retry-After).
+    Error&& with_retry_after(std::optional<std::chrono::milliseconds> delay) && {
+        retry_after_ = delay;
+        return std::move(*this);
+    }
+
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry_after() const noexcept {
+        return retry_after_;
+    }
+
 private:
     ErrorKind kind_;
     std::string message_;
     std::string detail_;
     std::string hint_;
+    std::optional<std::chrono::milliseconds> retry_after_;
 };
 
 /// "No such file or directory" for ENOENT; safe to call from several threads.

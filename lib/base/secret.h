@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include "base/bytes.h"
@@ -48,6 +49,35 @@ public:
 
 private:
     std::array<std::byte, N> bytes_{};
+};
+
+/// A secret of any length that others hand out as text: an access key, a token, a password. Has no
+/// stream operator, no formatter and no comparison on purpose.
+class SecretText {
+public:
+    SecretText() = default;
+
+    /// Copies; the caller zeroes the source.
+    explicit SecretText(std::string_view text) : bytes_(to_bytes(as_bytes(text))) {}
+
+    SecretText(const SecretText&) = default;
+
+    SecretText(SecretText&& other) noexcept : bytes_(std::move(other.bytes_)) {}
+
+    SecretText& operator=(SecretText other) noexcept {
+        bytes_.swap(other.bytes_);
+        return *this;
+    }
+
+    ~SecretText() { secure_zero(bytes_.data(), bytes_.size()); }
+
+    [[nodiscard]] bool empty() const { return bytes_.empty(); }
+
+    /// Valid as long as this is. Whoever copies it makes another secret to take care of.
+    [[nodiscard]] std::string_view reveal() const { return as_text(bytes_); }
+
+private:
+    Bytes bytes_;
 };
 
 /// Zeroes a buffer of plain bytes when the scope ends.

@@ -54,6 +54,15 @@ Digest sha256(ByteView bytes) {
     return digest;
 }
 
+std::array<std::byte, 16> md5(ByteView bytes) {
+    start_openssl();
+    std::array<std::byte, 16> digest{};
+    if (EVP_Q_digest(nullptr, "MD5", nullptr, bytes.data(), bytes.size(),
+                     raw(MutableByteView(digest)), nullptr) != 1)
+        fail_openssl("compute MD5");
+    return digest;
+}
+
 struct HmacSha256::State {
     DigestContext inner;
     DigestContext outer;

@@ -63,8 +63,11 @@ void RetryingStorage::require_time() const {
 /// Throws instead of waiting for an attempt that must not be made.
 void RetryingStorage::wait_after(const Error& error, std::string_view verb,
                                  unsigned failure_count) const {
+    // Coming back earlier than the store has asked for would only use up the attempts.
     const std::chrono::milliseconds delay =
-        next_delay(options_.delay_base, options_.delay_cap, failure_count, options_.random());
+        std::max(next_delay(options_.delay_base, options_.delay_cap, failure_count,
+                            options_.random()),
+                 error.retry_after().value_or(std::chrono::milliseconds(0)));
     // Compared as a difference: now + delay could overflow, deadline - now cannot be negative here
     // except when the attempt took longer, which is an end too.
     const bool is_too_late = options_.deadline - options_.now() <= delay;

@@ -57,7 +57,8 @@ struct RetryOptions {
 /// saying how often was tried. All other errors leave at once. A requested stop, or a deadline that
 /// is over before the first attempt, is Error(canceled).
 ///
-/// The deadline bounds the beginning of attempts; an attempt bounds itself. Cheap to make: one for
+/// Where the store says itself when to come back (Error::retry_after), the wait is at least that
+/// long. The deadline bounds the beginning of attempts; an attempt bounds itself. Cheap to make: one for
 /// each piece of work with a deadline of its own, over a storage that many share.
 ///
 /// An attempt of put_new that failed may have worked, so already_present can be the answer to our

@@ -22,11 +22,11 @@ class Archive:
                       if (path.name.endswith(suffix) if suffix else len(path.name) == 24))
 
 
-def archiving_primary(scenario, wal_segsize=1, settings=None, **walden_settings):
-    """A running primary whose archive_command is walden-push, on a new repository."""
+def archiving_primary(scenario, wal_segsize=1, settings=None, store=None, **walden_settings):
+    """A running primary whose archive_command is walden-push, on a new repository in `store`."""
     require_postgres()
     primary = Cluster(scenario, "primary", wal_segsize)
-    walden = Walden(scenario, primary, **walden_settings)
+    walden = Walden(scenario, primary, store=store, **walden_settings)
     step(f"a primary with {wal_segsize} MiB segments archives into a new repository")
     primary.initdb()
     walden.init()

@@ -104,6 +104,8 @@ class Scenario:
         self.clusters = []
         self.mounts = []
         self.children = []
+        self.at_end = []     # functions that stop what is not a process of the scenario
+        self.variables = {}  # of the environment, for every program
         self.port = 5432
 
     # ---- files -------------------------------------------------------------------------------
@@ -141,7 +143,8 @@ class Scenario:
         kept = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
         return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC",
                 "HOME": str(self.directory), "WALDEN_E2E_RUN": str(self.directory),
-                **{name: os.environ[name] for name in kept if name in os.environ}, **(extra or {})}
+                **{name: os.environ[name] for name in kept if name in os.environ},
+                **self.variables, **(extra or {})}
 
     def start(self, argv, cwd=None, env=None, as_root=False, **options):
         """Starts a program as the unprivileged user, in a session of its own."""
@@ -239,6 +242,8 @@ class Scenario:
 
     def close(self):
         gone = self.end_all()
+        for stop in reversed(self.at_end):
+            stop()
         for path in list(self.mounts):
             subprocess.run(["umount", "-l", path], check=False)
         if os.environ.get("KEEP"):

@@ -3,10 +3,15 @@
 
 By time, by transaction, by LSN and by restore point; and a target that the archive does not
 reach is an error, never a quiet early end.
+
+usage: test_pitr.py [KIND OF STORE]
 """
+
+import sys
 
 from fixtures import archiving_primary
 from pg import Cluster
+from s3_store import open_store
 from scenario import check, check_equal, main, step, wait_for
 
 
@@ -38,7 +43,8 @@ def recover(scenario, backup, walden, name, **settings):
 
 
 def body(scenario):
-    archive = archiving_primary(scenario)
+    kind = sys.argv[1] if len(sys.argv) > 1 else "posix"
+    archive = archiving_primary(scenario, store=open_store(scenario, kind))
     primary, walden = archive.primary, archive.walden
     backup = primary.base_backup(scenario.directory / "backup")
     step("orders, and an UPDATE without its WHERE")

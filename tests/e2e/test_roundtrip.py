@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """What was archived comes back: every file byte for byte, and the cluster table by table.
 
-usage: test_roundtrip.py SEGMENT_SIZE_MIB
+usage: test_roundtrip.py SEGMENT_SIZE_MIB [KIND OF STORE]
 """
 
 import sys
 
 from fixtures import archiving_primary
 from pg import Cluster
+from s3_store import open_store
 from scenario import check, check_equal, main, step
 
 TABLES = ("pgbench_accounts", "pgbench_branches", "pgbench_history", "pgbench_tellers", "notes")
@@ -31,7 +32,8 @@ def write_history(primary):
 
 def body(scenario):
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    archive = archiving_primary(scenario, size)
+    kind = sys.argv[2] if len(sys.argv) > 2 else "posix"
+    archive = archiving_primary(scenario, size, store=open_store(scenario, kind))
     primary, walden = archive.primary, archive.walden
     step("a base backup, then pgbench and DDL")
     backup = primary.base_backup(scenario.directory / "backup")

@@ -47,24 +47,21 @@ def toml_document(settings):
     return "".join(lines)
 
 
-class Store:
-    """A POSIX store seen from outside: its objects as files, and the ways to hurt them."""
-
-    def __init__(self, scenario, root):
-        self.scenario = scenario
-        self.root = root
+class Objects:
+    """The objects of a store by what they are. Subclasses say how to reach them: objects(), read(),
+    rewrite(), remove(); where an object is a "place", which is a path or a key."""
 
     def objects(self):
-        """{key: path} of all objects; names with a leading dot are the implementation's own."""
-        found = {}
-        for path in sorted(self.root.rglob("*")):
-            key = path.relative_to(self.root)
-            if path.is_file() and not any(part.startswith(".") for part in key.parts):
-                found[key.as_posix()] = path
-        return found
+        raise NotImplementedError
+
+    def read(self, place):
+        raise NotImplementedError
+
+    def rewrite(self, place, content):
+        raise NotImplementedError
 
     def matching(self, kind, name):
-        """Paths of the objects below a folder called `kind` whose file name begins with `name`."""
+        """Places of the objects below a folder called `kind` whose file name begins with `name`."""
         return [path for key, path in self.objects().items()
                 if f"/{kind}/" in key and path.name.startswith(name)]
 
@@ -92,6 +89,57 @@ class Store:
         check(len(paths) == 1, f"one history of timeline {timeline}, found {paths}")
         return paths[0]
 
+    # ---- ways to hurt them --------------------------------------------------------------------
+
+    def truncate(self, place, size=None):
+        """Cuts an object to `size` bytes, by default to half of it."""
+        content = self.read(place)
+        self.rewrite(place, content[:len(content) // 2 if size is None else size])
+
+    def flip(self, place, offset=None):
+        """Flips one bit, by default in the middle."""
+        content = bytearray(self.read(place))
+        content[len(content) // 2 if offset is None else offset] ^= 1
+        self.rewrite(place, bytes(content))
+
+    def zero(self, place):
+        self.rewrite(place, bytes(len(self.read(place))))
+
+    def append(self, place, content=b"\0"):
+        self.rewrite(place, self.read(place) + content)
+
+    def swap(self, one, other):
+        first, second = self.read(one), self.read(other)
+        self.rewrite(one, second)
+        self.rewrite(other, first)
+
+    def replace(self, place, source):
+        self.rewrite(place, self.read(source))
+
+
+class Store(Objects):
+    """A POSIX store seen from outside: its objects as files, and the ways to hurt them."""
+
+    def __init__(self, scenario, root):
+        self.scenario = scenario
+        self.root = root
+
+    def objects(self):
+        """{key: path} of all objects; names with a leading dot are the implementation's own."""
+        found = {}
+        for path in sorted(self.root.rglob("*")):
+            key = path.relative_to(self.root)
+            if path.is_file() and not any(part.startswith(".") for part in key.parts):
+                found[key.as_posix()] = path
+        return found
+
+    def settings(self):
+        """The table [store] of walden's configuration."""
+        return {"url": f"file://{self.root}"}
+
+    def read(self, place):
+        return place.read_bytes()
+
     def fingerprint(self):
         """{path: (size, hash, mode, mtime)} of every file, for "nothing was written"."""
         result = {}
@@ -115,31 +163,6 @@ class Store:
         path.chmod(mode | 0o200)
         path.write_bytes(content)
         path.chmod(mode)
-
-    def truncate(self, path, size=None):
-        """Cuts `path` to `size` bytes, by default to half of it."""
-        content = path.read_bytes()
-        self.rewrite(path, content[:len(content) // 2 if size is None else size])
-
-    def flip(self, path, offset=None):
-        """Flips one bit, by default in the middle."""
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2 if offset is None else offset] ^= 1
-        self.rewrite(path, bytes(content))
-
-    def zero(self, path):
-        self.rewrite(path, bytes(path.stat().st_size))
-
-    def append(self, path, content=b"\0"):
-        self.rewrite(path, path.read_bytes() + content)
-
-    def swap(self, one, other):
-        first, second = one.read_bytes(), other.read_bytes()
-        self.rewrite(one, second)
-        self.rewrite(other, first)
-
-    def replace(self, path, source):
-        self.rewrite(path, source.read_bytes())
 
     def remove(self, path):
         path.unlink()
@@ -199,13 +222,13 @@ class Walden:
                 shutil.copy(path, self.bin / program)
                 (self.bin / program).chmod(0o755)
         self.pgdata = cluster.data
-        self.store = Store(scenario, store.root if store else scenario.directory / "store")
+        self.store = store or Store(scenario, scenario.directory / "store")
         self.state = scenario.make_directory(scenario.directory / f"{name}.state")
         self.key_file = key_file or scenario.directory / f"{name}.key"
         self.config = scenario.directory / f"{name}.toml"
         self.settings = {
             "cluster": label, "pgdata": self.pgdata, "state_dir": self.state,
-            "store": {"url": f"file://{self.store.root}"},
+            "store": self.store.settings(),
             "encryption": {"enabled": True, "key_file": self.key_file},
         }
         self.configure(**settings)

@@ -28,6 +28,10 @@ public:
         return vault::ObjectStorage::key_size_max;
     }
 
+    /// False where the store has no conditional writes and was accepted without: then the port's
+    /// promise to one of many writers is void, and that clause is not tried.
+    [[nodiscard]] virtual bool is_fenced() const { return true; }
+
     /// How many objects the listing and reader checks use: fewer where each costs a request.
     [[nodiscard]] virtual std::size_t object_count() const { return 3000; }
 };

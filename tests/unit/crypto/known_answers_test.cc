@@ -24,6 +24,11 @@ TEST_CASE("sha256 gives FIPS 180-4's answers", "[crypto][digest]") {
           "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST_CASE("md5 gives RFC 1321's answers", "[crypto][digest]") {
+    CHECK(to_hex(md5({})) == "d41d8cd98f00b204e9800998ecf8427e");
+    CHECK(to_hex(md5(as_bytes("message digest"))) == "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
 TEST_CASE("hmac_sha256 gives RFC 4231's answers", "[crypto][digest]") {
     struct Vector {
         std::string key;  // hex

@@ -107,6 +107,55 @@ TEST_CASE("what is unavailable is tried again, and the observer is told", "[stor
                                               "put_new 2 100 injected: failed before the effect"});
 }
 
+TEST_CASE("a store that says when to come back is not asked earlier (fault 3)",
+          "[storage][retry]") {
+    /// Throttles its first calls, the later ones with a longer wait.
+    class ThrottledStorage : public vault::ObjectStorage {
+    public:
+        PutOutcome put_new(const std::string&, ByteView) override { return PutOutcome::created; }
+
+        bool get(const std::string&, Bytes&) override { return true; }
+
+        bool get_range(const std::string&, std::uint64_t, std::size_t, Bytes&) override {
+            return true;
+        }
+
+        std::optional<ObjectInfo> stat(const std::string&) override {
+            if (delays.empty()) return std::nullopt;
+            const auto delay = delays.front();
+            delays.erase(delays.begin());
+            throw Error(ErrorKind::unavailable, "slow down").with_retry_after(delay);
+        }
+
+        void list(const std::string&, const std::string&,
+                  const std::function<bool(const ObjectInfo&)>&) override {}
+
+        void remove(std::span<const std::string>) override {}
+
+        [[nodiscard]] std::string describe() const override { return "throttled"; }
+
+        std::vector<std::chrono::milliseconds> delays;
+    };
+
+    ThrottledStorage throttled;
+    TestTime time;
+    throttled.delays = {3000ms, 1ms};
+    RetryingStorage retrying(throttled, time.options());
+    CHECK_FALSE(retrying.stat("k").has_value());
+    CHECK(time.sleeps == std::vector{3000ms, 100ms});
+
+    // A wait beyond the deadline is not begun.
+    time.sleeps.clear();
+    throttled.delays = {60'000ms};
+    RetryOptions options = time.options();
+    options.deadline = time.now + 10'000ms;
+    RetryingStorage hurried(throttled, options);
+    const auto error = error_of([&] { static_cast<void>(hurried.stat("k")); });
+    REQUIRE(error);
+    CHECK(error->detail() == "Gave up after 1 attempt as the time was over.");
+    CHECK(time.sleeps.empty());
+}
+
 TEST_CASE("every verb is tried again", "[storage][retry]") {
     MemoryStorage memory;
     FaultyStorage faulty(memory);

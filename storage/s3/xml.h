@@ -1,0 +1,121 @@
+// The one door to expat, and the documents that S3 answers with.
+//
+// Nothing in a document is trusted: depth, number of elements and size are bounded, a DOCTYPE (and
+// so every entity of its own) is refused. Elements that are not known are passed over.
+#pragma once
+
+#include "base/bytes.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace walden::storage::s3 {
+
+struct XmlElement {
+    std::string name;  ///< without a namespace prefix
+    std::string text;  ///< of this element alone; white space between children is dropped
+    std::vector<XmlElement> children;
+
+    /// The first child of that name; nullptr if there is none.
+    [[nodiscard]] const XmlElement* child(std::string_view child_name) const;
+
+    /// The text of that child; empty if there is none.
+    [[nodiscard]] std::string_view text_of(std::string_view child_name) const;
+};
+
+inline constexpr std::size_t xml_depth_max = 16;
+inline constexpr std::size_t xml_size_max = std::size_t{8} << 20;
+inline constexpr std::size_t xml_element_count_max = 100'000;
+
+/// The root element; nullopt if the document is not well formed or exceeds a limit.
+[[nodiscard]] std::optional<XmlElement> parse_xml(ByteView document);
+
+/// <Error>. Fields that are not given are empty: radosgw leaves Message so.
+struct ErrorDocument {
+    std::string code;
+    std::string message;
+    std::string region;     ///< where the bucket is, in answers that say so
+    std::string endpoint;   ///< likewise
+    std::string condition;  ///< of PreconditionFailed: the header
+};
+
+[[nodiscard]] std::optional<ErrorDocument> read_error(ByteView document);
+
+struct ListedObject {
+    std::string key;
+    std::uint64_t size = 0;
+};
+
+/// <ListBucketResult> of ListObjectsV2; keys decoded if the document says that they are encoded.
+struct ListPage {
+    std::vector<ListedObject> objects;
+    bool is_truncated = false;
+    std::string next_token;  ///< not empty if truncated
+};
+
+[[nodiscard]] std::optional<ListPage> read_list_page(ByteView document);
+
+/// <DeleteResult>: the keys that are still there.
+struct DeleteFailure {
+    std::string key;
+    std::string code;
+    std::string message;
+};
+
+[[nodiscard]] std::optional<std::vector<DeleteFailure>> read_delete_result(ByteView document);
+
+/// The upload id in <InitiateMultipartUploadResult>; never empty.
+[[nodiscard]] std::optional<std::string> read_upload_id(ByteView document);
+
+/// Whether this is a <CompleteMultipartUploadResult> that names the ETag or the key: the only proof
+/// of a completion, since status 200 is sent before the work is done.
+[[nodiscard]] bool is_completion(ByteView document);
+
+struct UnfinishedUpload {
+    std::string key;
+    std::string upload_id;
+    std::string initiated;  ///< "2026-11-22T14:32:00.000Z", as the store wrote it
+};
+
+/// <ListMultipartUploadsResult>.
+struct UploadPage {
+    std::vector<UnfinishedUpload> uploads;
+    bool is_truncated = false;
+    std::string next_key_marker;
+    std::string next_upload_id_marker;
+};
+
+[[nodiscard]] std::optional<UploadPage> read_upload_page(ByteView document);
+
+struct UploadedPart {
+    std::uint32_t number = 0;
+    std::uint64_t size = 0;
+    std::string etag;
+};
+
+/// <ListPartsResult>.
+struct PartPage {
+    std::vector<UploadedPart> parts;
+    bool is_truncated = false;
+    std::uint32_t next_part_number_marker = 0;
+};
+
+[[nodiscard]] std::optional<PartPage> read_part_page(ByteView document);
+
+/// Temporary credentials in <AssumeRoleWithWebIdentityResponse>; the caller makes secrets of them.
+struct AssumedRole {
+    std::string access_key_id;
+    std::string secret_access_key;
+    std::string session_token;
+    std::string expiration;
+};
+
+[[nodiscard]] std::optional<AssumedRole> read_assumed_role(ByteView document);
+
+/// `text` with & < > " ' written as entities, for documents that are sent.
+[[nodiscard]] std::string escape_xml(std::string_view text);
+
+}  // namespace walden::storage::s3
