@@ -2,6 +2,7 @@
 // peers. bench/README.md says how.
 #include "base/error.h"
 #include "base/file.h"
+#include "bench/archive_driver.h"
 #include "bench/child_process.h"
 #include "bench/latency_proxy.h"
 #include "bench/stages.h"
@@ -39,6 +40,11 @@ int run(int argc, char** argv) {
         ->check(CLI::Range(1, 1000));
     stages->add_flag("--json", options.prints_json, "One JSON object a line");
 
+    // The driver reads its own arguments and has its own help.
+    CLI::App* archive =
+        app.add_subcommand("archive", "Archiving by PostgreSQL itself, beside the peers")
+            ->prefix_command();
+    archive->set_help_flag();
     walden::bench::LatencyProxyOptions proxy_options;
     CLI::App* proxy = app.add_subcommand("proxy", "A TCP proxy that adds latency, for \"archive\"");
     proxy->add_option("--upstream", proxy_options.upstream_port, "Port of the server")->required();
@@ -46,6 +52,8 @@ int run(int argc, char** argv) {
     proxy->add_option("--window", proxy_options.window, "Bytes under way in each direction")
         ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
     CLI11_PARSE(app, argc, argv);
+    if (archive->parsed())
+        walden::bench::become_archive_driver(options.programs, archive->remaining());
     if (proxy->parsed()) walden::bench::run_latency_proxy(proxy_options);
     if (stages->parsed()) walden::bench::run_stages(options);
     return 0;
