@@ -1,14 +1,16 @@
 // walden-bench: measures walden's stages, the limits of the machine and, where they are found, the
 // peers. bench/README.md says how.
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
-#include <cstdio>
-
 #include "base/error.h"
 #include "base/file.h"
+#include "bench/archive_driver.h"
 #include "bench/child_process.h"
+#include "bench/latency_proxy.h"
 #include "bench/stages.h"
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <cstdio>
 
 namespace {
 
@@ -37,8 +39,23 @@ int run(int argc, char** argv) {
     stages->add_option("--runs", options.run_count, "Counted runs of each stage")
         ->check(CLI::Range(1, 1000));
     stages->add_flag("--json", options.prints_json, "One JSON object a line");
+
+    // The driver reads its own arguments and has its own help.
+    CLI::App* archive =
+        app.add_subcommand("archive", "Archiving by PostgreSQL itself, beside the peers")
+            ->prefix_command();
+    archive->set_help_flag();
+    walden::bench::LatencyProxyOptions proxy_options;
+    CLI::App* proxy = app.add_subcommand("proxy", "A TCP proxy that adds latency, for \"archive\"");
+    proxy->add_option("--upstream", proxy_options.upstream_port, "Port of the server")->required();
+    proxy->add_option("--port-file", proxy_options.port_file, "Gets the proxy's port")->required();
+    proxy->add_option("--window", proxy_options.window, "Bytes under way in each direction")
+        ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
     CLI11_PARSE(app, argc, argv);
-    walden::bench::run_stages(options);
+    if (archive->parsed())
+        walden::bench::become_archive_driver(options.programs, archive->remaining());
+    if (proxy->parsed()) walden::bench::run_latency_proxy(proxy_options);
+    if (stages->parsed()) walden::bench::run_stages(options);
     return 0;
 }
 

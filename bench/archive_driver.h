@@ -1,0 +1,15 @@
+// walden-bench archive: hands over to bench/archive/archive.py, which runs PostgreSQL, walden and
+// the peers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace walden::bench {
+
+/// Becomes the driver, which gets `arguments`, the directory with walden and walden-push, this
+/// program's path (for its latency proxy) and what figures are labelled with. Throws Error(io).
+[[noreturn]] void become_archive_driver(const std::string& programs,
+                                        const std::vector<std::string>& arguments);
+
+}  // namespace walden::bench
