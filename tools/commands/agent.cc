@@ -23,6 +23,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <thread>
 
 namespace walden::commands {
 
@@ -32,6 +33,7 @@ namespace {
 constexpr std::chrono::hours no_deadline{24 * 365};
 constexpr off_t log_size_max = 1 << 20;
 constexpr std::chrono::seconds stop_deadline{30};
+constexpr std::chrono::seconds leaving_deadline{5};
 
 class SessionArchive final : public agent::OpenArchive {
 public:
@@ -183,6 +185,17 @@ int run_agent(const cli::Config& config, const AgentOptions& options) {
     serve(config, std::move(listener), !is_activated, options.ready_fd);
 }
 
+bool is_lock_free_within(const std::string& path, std::chrono::milliseconds patience) {
+    const FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd.valid()) return errno == ENOENT;
+    const auto deadline = agent::Clock::now() + patience;
+    while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || agent::Clock::now() >= deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return true;
+}
+
 int stop_agent(const cli::Config& config) {
     const agent::AskResult result =
         agent::ask({.caller = cli::agent_caller(config), .type = agent::MessageType::stop},
@@ -193,12 +206,13 @@ int stop_agent(const cli::Config& config) {
         print_line("no agent runs");
         return 0;
     }
-    if (result.outcome != agent::AskOutcome::answered)
-        throw Error(ErrorKind::unavailable, result.text);
-    // Whoever takes the lock knows that it has gone.
-    const FileDescriptor fd(
-        ::open(cli::agent_lock_path(config).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (fd.valid()) static_cast<void>(::flock(fd.get(), LOCK_EX));
+    // Whoever takes the lock knows that it has gone; one that was leaving anyway closes connections
+    // without a word.
+    const auto patience = result.outcome == agent::AskOutcome::answered ? stop_deadline
+                                                                        : leaving_deadline;
+    if (!is_lock_free_within(cli::agent_lock_path(config), patience))
+        throw Error(ErrorKind::unavailable,
+                    result.text.empty() ? "the agent has not stopped yet" : result.text);
     print_line("the agent has stopped");
     return 0;
 }

@@ -278,7 +278,7 @@ TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[
     CHECK(all.addressing == Addressing::virtual_host);
     CHECK(all.sse_kms_key_id == "arn:aws:kms:eu-west-1:1:key/x");
     CHECK(all.object_lock_mode == ObjectLockMode::compliance);
-    CHECK(all.object_lock_days == 42);
+    CHECK(all.object_lock_days == 37);
     CHECK(all.part_size == 6144U << 10);
     CHECK(all.connect_timeout == 500ms);
     CHECK(all.fencing == Fencing::none);
@@ -292,7 +292,7 @@ TEST_CASE("settings of an S3 store that cannot be are refused", "[config]") {
     CHECK(refusal_of_line("store.endpoint = \"https://h/bucket\"").find("must be") !=
           std::string::npos);
     CHECK(refusal_of_line("store.part_size = \"4MiB\"") ==
-          "/etc/w.toml:5: store.part_size must be a size such as \"8MiB\", from 5MiB to 64MiB");
+          "/etc/w.toml:5: store.part_size must be a size such as \"64MiB\", from 5MiB to 64MiB");
     CHECK(refusal_of_line("store.part_size = 8388608").find("must be") != std::string::npos);
     CHECK(refusal_of_line("store.region = \"a b\"").find("must be") != std::string::npos);
     CHECK(refusal_of_line("store.storage_class = \"A\\r\\nX: y\"").find("must be") !=
