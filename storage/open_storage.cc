@@ -5,6 +5,8 @@
 #include "storage/posix/posix_storage.h"
 #include "storage/s3/s3_settings.h"
 
+#include <chrono>
+#include <cstdint>
 #include <string_view>
 
 namespace walden::storage {
@@ -33,6 +35,13 @@ std::string directory_of(const std::string& url) {
 
 std::unique_ptr<vault::ObjectStorage> open_storage(const std::string& url) {
     return std::make_unique<PosixStorage>(directory_of(url));
+}
+
+std::size_t sweep_storage(const std::string& url) {
+    constexpr std::size_t no_limit = SIZE_MAX;
+    return PosixStorage(directory_of(url))
+        .sweep_temporaries(std::chrono::system_clock::now(), no_limit)
+        .removed_count;
 }
 
 bool is_directory_url(const std::string& url) { return url.starts_with(scheme); }

@@ -16,6 +16,10 @@ namespace walden::storage {
 /// Whether the URL is of a kind that is a directory of this machine.
 [[nodiscard]] bool is_directory_url(const std::string& url);
 
+/// Removes what writers that are gone left unfinished (storage/posix/temporaries.h). How many files
+/// that were.
+std::size_t sweep_storage(const std::string& url);
+
 /// Makes the place if it can be made (a directory), for `walden init`.
 void create_storage(const std::string& url);
 

@@ -32,6 +32,7 @@ struct Choice {
     commands::AgentOptions agent;
     commands::FlushOptions flush;
     commands::StatusOptions status;
+    commands::ExpireOptions expire;
     std::string path;
     std::uint32_t timeline = 0;
     bool no_server = false;
@@ -186,6 +187,14 @@ void add_commands(CLI::App& app, Choice& choice) {
                     [&] { return commands::verify(choice.common, choice.verify); });
     verify->add_flag("--shallow", choice.verify.is_shallow,
                      "Names, entries and checksums only; works with a put key");
+    CLI::App* expire =
+        add_command(app, choice, "expire", "Remove what interrupted uploads left in the store",
+                    [&] { return commands::expire(choice.common, choice.expire); });
+    expire->add_flag("--dry-run", choice.expire.is_dry_run, "Show what would be removed");
+    expire
+        ->add_option("--older-than", choice.expire.older_than_hours,
+                     "Hours since a multipart upload began; 24 by default")
+        ->check(CLI::Range(1U, 87'600U));
     add_fetch_command(app, choice);
     add_key_commands(app, choice);
     CLI::App* adopt =

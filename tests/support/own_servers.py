@@ -81,6 +81,9 @@ class StrictS3(OwnServer):
     def faults(self, *rules):
         self.control("POST", "faults", list(rules))
 
+    def set_options(self, **changes):
+        self.control("POST", "options", changes)
+
     def log(self):
         return self.control("GET", "log")
 

@@ -29,6 +29,7 @@ class Options:
     require_if_none_match: bool = False  # as a bucket policy that forbids overwriting
     list_permission: bool = True        # false: no LIST, and 403 instead of 404 for a missing key
     page_size: int = KEYS_MAX
+    upload_age: int = 0  # seconds: how much older than they are unfinished uploads are listed
 
 
 @dataclasses.dataclass
@@ -333,7 +334,8 @@ class Operations:
             content += text_element("NextUploadIdMarker", page[-1][1])
         for key, upload_id, upload in page:
             content += element("Upload", text_element("Key", encode(key)) + text_element(
-                "UploadId", upload_id) + text_element("Initiated", timestamp(upload.initiated)))
+                "UploadId", upload_id) + text_element("Initiated", timestamp(
+                    upload.initiated - datetime.timedelta(seconds=self.options.upload_age))))
         return document("ListMultipartUploadsResult", content)
 
     # Multipart uploads

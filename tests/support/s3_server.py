@@ -14,7 +14,7 @@ BUCKET.s3.localhost. With --tls the port speaks TLS, and plain HTTP for the cont
 Control, unsigned and on the same port:
   POST /_control/faults   a JSON list of rules (s3_faults.py); replaces all earlier ones
   POST /_control/options  a JSON object: conditional, ignore_if_none_match, require_if_none_match,
-                          list_permission, page_size; only what it names changes
+                          list_permission, page_size, upload_age; only what it names changes
   POST /_control/reset    drops objects, uploads, rules, log and changed options
   GET  /_control/log      all S3 requests since the reset, in the order of their arrival: method,
                           bucket, key, operation, query, headers as [name, value], body_size, status

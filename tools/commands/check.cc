@@ -127,8 +127,8 @@ void check_uploads(const cli::Config& config, Checker& checker) {
     else
         checker.warning(format("{} multipart upload{} unfinished for more than a day, such as {}",
                                old_count, old_count == 1 ? " is" : "s are", example),
-                        "Their parts take room and are not listed. A lifecycle rule "
-                        "(AbortIncompleteMultipartUpload) removes them.");
+                        "Their parts take room and are not listed. \"walden expire\" removes them; so does a "
+                        "lifecycle rule (AbortIncompleteMultipartUpload).");
 }
 
 void check_archive(const cli::Session& session, Checker& checker) {

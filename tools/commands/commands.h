@@ -59,6 +59,13 @@ struct StatusOptions {
 
 int status(const Common& common, const StatusOptions& options);
 
+struct ExpireOptions {
+    bool is_dry_run = false;
+    std::uint32_t older_than_hours = 24;  ///< multipart uploads
+};
+
+int expire(const Common& common, const ExpireOptions& options);
+
 struct KeyOptions {
     std::string bundle = "read";         ///< of the key to add
     std::string key_file;                ///< to write (add) or to test
