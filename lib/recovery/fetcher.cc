@@ -1,5 +1,6 @@
 #include "recovery/fetcher.h"
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -101,10 +102,10 @@ std::optional<vault::StoredEntry> Fetcher::await_neighbour(const wal::WalFileNam
     const vault::ClusterLayout& layout = vault_.layout();
     const std::string timeline = layout.timeline_prefix(wal::timeline_part(name.timeline));
     std::optional<vault::StoredEntry> stored;
-    for (auto left = settings_.neighbour_patience; left.count() > 0 && !stored; left -= step) {
+    for (auto left = settings_.hole_patience; left.count() > 0 && !stored; left -= step) {
         if (!first_object(vault_.storage(), timeline, layout.segment_key(file_name)))
             return std::nullopt;
-        std::this_thread::sleep_for(step);
+        std::this_thread::sleep_for(std::min(step, left));
         stored = find(name, file_name);
     }
     return stored;

@@ -25,7 +25,7 @@ struct FetchSettings {
     /// How long a missing segment is waited for when a later one of its timeline is there. An agent
     /// publishes a few neighbours at a time, so the later one may be the first to be seen; and what
     /// is called a hole shuts a standby down.
-    std::chrono::milliseconds neighbour_patience{0};
+    std::chrono::milliseconds hole_patience{0};
 };
 
 /// The proven bytes of an archived file.

@@ -111,7 +111,7 @@ class Place:
             "store": {"url": f"file://{self.store}"},
             "encryption": {"enabled": True, "key_file": self.directory / "key"},
             "agent": {"enabled": False},  # the programs themselves are broken at each call
-            "archive": {"deadline": deadline}, "fetch": {"deadline": deadline},
+            "archive": {"deadline": deadline}, "fetch": {"deadline": deadline, "hole_patience": "1ms"},
         }), encoding="utf-8")
         self.must("walden", "init")
 

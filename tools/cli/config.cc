@@ -346,6 +346,10 @@ std::vector<Setting> all_settings() {
          }},
         {{"fetch.deadline", "\"60s\"", "until when walden-fetch tries again"},
          [](Config& c, const toml::node& n) { c.fetch_deadline = duration_of(n); }},
+        {{"fetch.hole_patience", "\"5s\"",
+          "how long a segment is waited for that is missing before a later one: an agent publishes "
+          "a few at a time"},
+         [](Config& c, const toml::node& n) { c.fetch_hole_patience = duration_of(n); }},
     };
     const auto place = std::find_if(table.begin(), table.end(), [](const Setting& setting) {
         return setting.help.name == "encryption.enabled";

@@ -184,8 +184,7 @@ recovery::FetchSettings fetch_settings(const Config& config,
     return {.system_identifier = identity.system_identifier,
             .segment_size = segment_size_of(identity),
             .on_damaged_wal = config.fetch_damaged_wal,
-            .neighbour_patience = std::min<std::chrono::milliseconds>(std::chrono::seconds(5),
-                                                                      config.fetch_deadline / 2)};
+            .hole_patience = std::min(config.fetch_hole_patience, config.fetch_deadline / 2)};
 }
 
 }  // namespace walden::cli

@@ -130,7 +130,7 @@ TEST_CASE("a segment that a later one has overtaken is waited for", "[recovery]"
     const vault::ClusterVault vault = make_vault(counting);
     const recovery::Fetcher fetcher(vault, {.system_identifier = test_system,
                                             .segment_size = test_segment_size,
-                                            .neighbour_patience = std::chrono::minutes(1)});
+                                            .hole_patience = std::chrono::minutes(1)});
     std::optional<recovery::FetchedFile> file;
     {
         // Published only after the fetch has seen the later one and not this one.

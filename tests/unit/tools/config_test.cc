@@ -239,7 +239,7 @@ TEST_CASE("each default that the help shows may be written out", "[config]") {
         if (help.default_value == "required" || help.default_value == "unset") continue;
         CHECK(refusal(minimal + format("{} = {}\n", help.name, help.default_value)) == "accepted");
     }
-    CHECK(setting_help().size() == 42);
+    CHECK(setting_help().size() == 43);
 }
 
 TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[config]") {
