@@ -9,12 +9,14 @@ from scenario import check, check_equal, main, step, wait_for
 from walden import Walden
 
 
+def conninfo(server):
+    return f"host={server.sockets} port={server.port} user=postgres dbname=postgres"
+
+
 def run_check(walden, server, *options):
     """(exit code, {level: [text and hint of each finding]}) of check; the text form must agree."""
-    arguments = ["check", *options]
-    if not options:
-        arguments += ["--conninfo", f"host={server.sockets} port={server.port} user=postgres "
-                                    "dbname=postgres"]
+    # Two runs are compared, so the first must not archive anything by itself.
+    arguments = ["check", *(options or ["--no-switch", "--conninfo", conninfo(server)])]
     plain = walden.run("walden", *arguments, ok=False)
     done = walden.run("walden", *arguments, "--json", ok=False)
     report = json.loads(done.out)
@@ -93,6 +95,19 @@ def failing_archiver(walden, server, good):
     check(not any("failed" in text for text in findings["warning"]), f"no warning: {findings}")
 
 
+def end_to_end(walden, server, good):
+    """Without --no-switch: the server's own archiver has to bring a segment into this archive."""
+    step("check: from end to end")
+    done = walden.run("walden", "check", "--conninfo", conninfo(server))
+    check("the server ended 0000000" in done.text and "archived it within" in done.text, done.text)
+    step("check: the archive_command looks right and archives nothing")
+    server.configure(archive_command="true " + good["archive_command"]).reload()
+    done = walden.run("walden", "check", "--conninfo", conninfo(server), ok=False)
+    check_equal(done.code, 1, "exit code")
+    check("is archived, and it is not in this archive" in done.text, done.text)
+    server.configure(**good).reload()
+
+
 def wrong_server(s, walden, server):
     other = Cluster(s, "other")
     other.initdb().start()
@@ -129,6 +144,7 @@ def body(s):
     require_good(walden, server, "right settings", f"last archived by the server: {name}")
     wrong_settings(walden, server, good)
     failing_archiver(walden, server, good)
+    end_to_end(walden, server, good)
     wrong_server(s, walden, server)
 
 

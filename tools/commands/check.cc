@@ -197,7 +197,8 @@ void check_archiver(const pg::Server& server, Checker& checker) {
                         "\"SELECT pg_switch_wal()\" makes it archive a segment.");
 }
 
-void check_archive_command(const pg::Server& server, const std::string& mode, Checker& checker) {
+/// False if what it runs is not walden-push, as far as can be told.
+bool check_archive_command(const pg::Server& server, const std::string& mode, Checker& checker) {
     const std::string command = server.setting("archive_command");
     const std::size_t push = command.find("walden-push");
     if (server.version() >= 150'000 && !server.setting("archive_library").empty()) {
@@ -216,7 +217,9 @@ void check_archive_command(const pg::Server& server, const std::string& mode, Ch
             checker.warning("archive_command goes on where walden-push fails",
                             "If it then ends with status 0, the server removes WAL that is not "
                             "archived. \"&&\" is safe.");
+        return true;
     }
+    return false;
 }
 
 /// Whether the server is the one whose data directory is configured; reports it if not.
@@ -288,9 +291,9 @@ void check_server(const cli::Session& session, const CheckOptions& options, Chec
         checker.problem("archive_mode is off", "Set it to on, and restart the server.");
         return;
     }
-    check_archive_command(server, mode, checker);
+    const bool is_ours = check_archive_command(server, mode, checker);
     check_archiver(server, checker);
-    if (options.archives) check_archiving(server, session, checker);
+    if (options.archives && is_ours) check_archiving(server, session, checker);
 }
 
 void print(const std::vector<Finding>& findings) {
