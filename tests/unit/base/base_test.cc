@@ -99,7 +99,7 @@ TEST_CASE("large buffers keep their bytes while they grow and shrink", "[base][b
     const Bytes copy = bytes;
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < copy.size(); ++i)
-        wrong += copy[i] != static_cast<std::byte>(i * 131 >> 4) ? 1 : 0;
+        wrong += copy[i] != static_cast<std::byte>(i * 131 >> 4) ? 1U : 0U;
     CHECK(wrong == 0);
     CHECK_THROWS_AS(allocate_large_memory(SIZE_MAX / 4, 4), std::bad_alloc);
 }
