@@ -15,7 +15,7 @@ std::size_t prepare_memory(std::size_t plain_size) {
     return 2 * plain_size + (std::size_t{1} << 20);
 }
 
-/// What putting takes: everything encoded, and the object of one part sealed.
+/// What putting takes: everything encoded, and the objects of some parts sealed.
 std::size_t put_memory(const vault::EncodedContents& contents) {
     std::size_t encoded = 0;
     std::size_t largest = 0;
@@ -23,7 +23,8 @@ std::size_t put_memory(const vault::EncodedContents& contents) {
         encoded += part.encoded.bytes.size();
         largest = std::max(largest, part.encoded.bytes.size());
     }
-    return encoded + largest;
+    return encoded +
+           largest * std::min(contents.parts.size(), vault::ClusterVault::parts_in_flight);
 }
 
 }  // namespace
