@@ -72,14 +72,14 @@ std::string main_program() {
     return program_directory() + "/walden";
 }
 
-void become_main_program(std::vector<std::string> words) {
-    std::string program = main_program();
+void become_program(const std::string& name, std::vector<std::string> arguments) {
+    std::string program = program_directory() + "/" + name;
     std::vector<char*> argv = {program.data()};
-    for (std::string& word : words) argv.push_back(word.data());
+    for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     ::execv(argv.front(), argv.data());
     throw system_error(ErrorKind::io, format("start \"{}\"", program), errno)
-        .with_hint("The program walden belongs beside this one, which leaves this store to it.");
+        .with_hint("All programs of walden belong into one directory.");
 }
 
 }  // namespace walden::cli
