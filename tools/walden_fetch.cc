@@ -11,14 +11,16 @@ int main(int argc, char** argv) {
     using namespace walden;
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden-fetch");
-    return cli::run_fetch(argc, argv, "walden-fetch",
-                          [&](const cli::Config& config) -> std::unique_ptr<vault::ObjectStorage> {
-                              // It has the same exit codes from its first instruction on.
-                              if (!storage::is_directory_url(config.store_url)) {
-                                  std::vector<std::string> words = {"fetch"};
-                                  for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
-                                  cli::become_program("walden", std::move(words));
-                              }
-                              return cli::open_local_storage(config);
-                          });
+    // Mostly the agent has the file already, and this program is small because it does nothing else.
+    // Of the two that can do the work, walden-worker starts in a millisecond and knows directories
+    // only. Both have the same exit codes from their first instruction on.
+    const auto work = [](const cli::Config& config, const cli::Arguments& arguments,
+                         std::chrono::milliseconds) -> int {
+        std::vector<std::string> words = {"fetch", "--config", config.path};
+        words.insert(words.end(), arguments.operands.begin(), arguments.operands.end());
+        cli::become_program(
+            storage::is_directory_url(config.store_url) ? "walden-worker" : "walden",
+            std::move(words));
+    };
+    return cli::run_fetch(argc, argv, "walden-fetch", {.work = work, .asks_agent = true});
 }

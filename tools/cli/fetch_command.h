@@ -1,9 +1,14 @@
-// What walden-fetch does, and `walden fetch` for the stores that walden-fetch cannot reach.
+// What walden-fetch does, walden-worker where there is no agent, and `walden fetch` for the stores that
+// neither can reach.
 #pragma once
 
-#include <string_view>
+#include "tools/cli/arguments.h"
+#include "tools/cli/config.h"
 
-#include "tools/cli/session.h"
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
 
 namespace walden::cli {
 
@@ -18,8 +23,18 @@ enum FetchExitCode : int {
     fetch_exit_internal = 204,
 };
 
-/// The whole program, from the command line ("[--config FILE] NAME PATH" behind argv[0]) to the exit
-/// status; nothing is thrown. prepare_process() was called with fetch_exit_internal.
-int run_fetch(int argc, char** argv, std::string_view program, const StorageOpener& open);
+struct FetchOptions {
+    /// Does the work, for as long as it may take, and returns the exit status or throws.
+    std::function<int(const Config&, const Arguments&, std::chrono::milliseconds patience)> work;
+    bool asks_agent = false;  ///< before it works
+};
+
+/// Whether the server asks for its own recovery, from its data directory, and not pg_rewind or a
+/// person.
+[[nodiscard]] bool is_servers_own(const std::string& path);
+
+/// The whole program, from the command line ("[--config FILE] NAME PATH" behind argv[0]) to the
+/// exit status; nothing is thrown. prepare_process() was called with fetch_exit_internal.
+int run_fetch(int argc, char** argv, std::string_view program, const FetchOptions& options);
 
 }  // namespace walden::cli

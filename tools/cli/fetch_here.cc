@@ -1,0 +1,67 @@
+#include "tools/cli/fetch_here.h"
+
+#include "base/error.h"
+#include "base/format.h"
+#include "recovery/fetcher.h"
+#include "tools/cli/messages.h"
+
+#include <unistd.h>
+
+namespace walden::cli {
+
+namespace {
+
+/// Whether the same question may be answered later, or by somebody else. A permission that lacks
+/// for one object does not pass, and its neighbours may be readable: PostgreSQL would take it for
+/// the end of WAL. What a primary that died never archived is what every standby asks for first
+/// when it starts after the failover, though it is in its own pg_wal or its new primary's.
+bool is_transient(ErrorKind kind) {
+    return kind == ErrorKind::unavailable || kind == ErrorKind::not_found ||
+           kind == ErrorKind::canceled || kind == ErrorKind::missing;
+}
+
+/// A standby asks again, so an unreachable store may be "not yet" there. That holds for histories,
+/// too: a running standby probes for the next one all the time, and anything above 125 would shut
+/// it down. A promotion that reuses a timeline number because of it is stopped at the first push by
+/// the timeline's claim.
+bool standby_will_ask_again(const Config& config, const std::string& path) {
+    return config.on_standby_error == OnStandbyError::retry && is_servers_own(path) &&
+           ::access("standby.signal", F_OK) == 0;
+}
+
+std::optional<recovery::FetchedFile> fetch(const Config& config, const std::string& file_name,
+                                           std::chrono::milliseconds patience,
+                                           const StorageOpener& open) {
+    const Session session(config, patience, open);
+    const vault::ClusterVault vault = session.open_cluster_or_only();
+    const vault::ClusterIdentity identity = session.require_identity(vault);
+    const recovery::Fetcher fetcher(vault, fetch_settings(config, identity));
+    return fetcher.fetch(file_name);
+}
+
+}  // namespace
+
+int fetch_here(const Config& config, const Arguments& arguments,
+               std::chrono::milliseconds patience, const StorageOpener& open) {
+    const std::string& file_name = arguments.operands[0];
+    std::optional<recovery::FetchedFile> file;
+    try {
+        file = fetch(config, file_name, patience, open);
+    } catch (const Error& error) {
+        if (!is_transient(error.kind()) || !standby_will_ask_again(config, arguments.operands[1]))
+            throw;
+        report_error(error);
+        report_note("answered \"not there\": this is a standby, PostgreSQL will ask again");
+        return fetch_exit_not_there;
+    }
+    if (!file) {
+        report_note(format("{} is not in the archive", file_name));
+        return fetch_exit_not_there;
+    }
+    in_context([&] { return format("deliver {} to \"{}\"", file_name, arguments.operands[1]); },
+               [&] { recovery::deliver(arguments.operands[1], file->bytes); });
+    report_note(format("delivered {}: fetched from {}", file_name, config.store_url));
+    return 0;
+}
+
+}  // namespace walden::cli
