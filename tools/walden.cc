@@ -33,6 +33,7 @@ struct Choice {
     commands::FlushOptions flush;
     commands::StatusOptions status;
     commands::ExpireOptions expire;
+    commands::BackfillOptions backfill;
     std::string path;
     std::uint32_t timeline = 0;
     bool no_server = false;
@@ -195,6 +196,11 @@ void add_commands(CLI::App& app, Choice& choice) {
         ->add_option("--older-than", choice.expire.older_than_hours,
                      "Hours since a multipart upload began; 24 by default")
         ->check(CLI::Range(1U, 87'600U));
+    CLI::App* backfill = add_command(
+        app, choice, "backfill",
+        "After a failover: archive what the old primary left unarchived, from this server's pg_wal",
+        [&] { return commands::backfill(choice.common, choice.backfill); });
+    backfill->add_flag("--dry-run", choice.backfill.is_dry_run, "Show what would be archived");
     add_fetch_command(app, choice);
     add_key_commands(app, choice);
     CLI::App* adopt =

@@ -54,13 +54,16 @@ public:
     [[nodiscard]] PreparedFile read(const std::string& path, Bytes buffer = {}) const;
     void examine(PreparedFile& file) const;
 
+    /// Of a segment that was read: throws Error(corrupt | foreign) unless its first page says that
+    /// it is the one of its name, of this cluster, and its size is right.
+    void require_identity(const PreparedFile& file) const;
+
     [[nodiscard]] const ArchiveSettings& settings() const { return settings_; }
 
 private:
     [[nodiscard]] PreparedFile name_file(const std::string& path) const;
     void examine_segment(PreparedFile& file) const;
     void examine_incomplete(PreparedFile& file, const wal::SegmentReport& report) const;
-    void require_identity(const PreparedFile& file) const;
     [[nodiscard]] bool was_left_inside(const PreparedFile& file, wal::Lsn valid_end) const;
 
     vault::ClusterLayout layout_;

@@ -38,6 +38,12 @@ int verify(const Common& common, const VerifyOptions& options);
 
 int adopt(const Common& common, std::uint32_t timeline);
 
+struct BackfillOptions {
+    bool is_dry_run = false;
+};
+
+int backfill(const Common& common, const BackfillOptions& options);
+
 struct AgentOptions {
     bool stops = false;  ///< the running one, instead of being one
     int ready_fd = -1;   ///< started on demand: told when it listens
