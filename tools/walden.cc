@@ -180,6 +180,10 @@ void add_commands(CLI::App& app, Choice& choice) {
     check->add_flag("--no-server", choice.no_server, "Do not ask the server");
     check->add_flag("--no-switch", choice.no_switch,
                     "Do not have the server end its segment to see it archived");
+    check
+        ->add_option("--target-timeline", choice.check.target_timeline,
+                     "Can recovery follow this timeline? In decimal; without it, the latest")
+        ->check(CLI::Range(1U, 0xFFFFFFFFU));
     add_agent_commands(app, choice);
     add_command(app, choice, "info", "Show what the archive holds and what can be restored",
                 [&] { return commands::info(choice.common); });
