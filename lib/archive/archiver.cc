@@ -140,6 +140,7 @@ ArchiveResult Archiver::fill(PreparedFile& file) const {
 void Archiver::store(PreparedFile& file, ArchiveResult& result) const {
     put_contents(file, file.entry);
     result.stored_size = file.entry.stored_size();
+    mark_damage(file);
     if (vault_.publish(file.entry_key, file.entry) !=
         vault::ClusterVault::PublishOutcome::different)
         return;
@@ -148,6 +149,12 @@ void Archiver::store(PreparedFile& file, ArchiveResult& result) const {
         throw Error(ErrorKind::unavailable,
                     format("entry \"{}\" was there and is gone", file.entry_key));
     keep_conflict(file, present->entry);
+}
+
+void Archiver::mark_damage(const PreparedFile& file) const {
+    if (!file.is_damaged) return;
+    static_cast<void>(vault_.publish(
+        vault_.layout().damaged_key(file.entry.file_name, file.entry.content_id), file.entry));
 }
 
 void Archiver::put_contents(const PreparedFile& file, vault::Entry& entry) const {

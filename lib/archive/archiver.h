@@ -52,6 +52,10 @@ public:
     /// and throws Error(conflict) that names both.
     [[noreturn]] void keep_conflict(PreparedFile& file, const vault::Entry& present) const;
 
+    /// Makes sure that a listing will show a segment that is damaged at its source; before its entry
+    /// is published, so that no crash leaves one that nobody knows of. Does nothing for others.
+    void mark_damage(const PreparedFile& file) const;
+
     /// Notes in the local state what was archived last. A warning if that could not be written.
     [[nodiscard]] std::optional<std::string> remember(const LastArchived& last);
 

@@ -30,6 +30,7 @@ struct PreparedFile {
     std::string entry_key;  ///< empty for a partial file, whose key has its content id
     std::optional<vault::EncodedContents> contents;  ///< where somebody has encoded it already
     std::vector<std::string> warnings;
+    bool is_damaged = false;  ///< its WAL is bad, and the policy is to archive it as it is
 };
 
 /// "name" for "some/where/name".

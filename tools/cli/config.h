@@ -48,6 +48,7 @@ struct Config {
 
     OnStandbyError on_standby_error = OnStandbyError::retry;
     std::chrono::milliseconds fetch_deadline{60'000};
+    std::chrono::milliseconds fetch_history_deadline{180'000};
     std::chrono::milliseconds fetch_hole_patience{5'000};
     recovery::DamagedWalPolicy fetch_damaged_wal = recovery::DamagedWalPolicy::refuse;
 };

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -77,9 +78,19 @@ bool standby_will_ask_again(const Config& config, const std::string& path) {
            ::access("standby.signal", F_OK) == 0;
 }
 
-std::optional<recovery::FetchedFile> fetch(const Config& config, const std::string& file_name,
+/// Archive recovery that is told "no such history" takes a wrong line of descent, so it is worth
+/// waiting for. A standby is not kept waiting: it asks again, and may be streaming by then.
+std::chrono::milliseconds deadline_for(const Config& config, const Arguments& arguments) {
+    const bool is_history = arguments.operands[0].ends_with(".history");
+    return is_history && !standby_will_ask_again(config, arguments.operands[1])
+               ? std::max(config.fetch_deadline, config.fetch_history_deadline)
+               : config.fetch_deadline;
+}
+
+std::optional<recovery::FetchedFile> fetch(const Config& config, const Arguments& arguments,
                                            const StorageOpener& open) {
-    const Session session(config, config.fetch_deadline, open);
+    const std::string& file_name = arguments.operands[0];
+    const Session session(config, deadline_for(config, arguments), open);
     const vault::ClusterVault vault = session.open_cluster_or_only();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     const recovery::Fetcher fetcher(vault, fetch_settings(config, identity));
@@ -91,7 +102,7 @@ int fetch_and_deliver(const Arguments& arguments, const StorageOpener& open) {
     const std::string& file_name = arguments.operands[0];
     std::optional<recovery::FetchedFile> file;
     try {
-        file = fetch(config, file_name, open);
+        file = fetch(config, arguments, open);
     } catch (const Error& error) {
         if (!is_transient(error.kind()) || !standby_will_ask_again(config, arguments.operands[1]))
             throw;

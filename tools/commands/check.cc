@@ -195,10 +195,12 @@ void check_archive(const cli::Session& session, const CheckOptions& options, Che
                 "them harmless.");
         if (timeline.timeline > 1 && !timeline.has_history_file)
             checker.problem(format("the history of timeline {} is missing", timeline.timeline), "");
-        if (timeline.newest && timeline.newest->facts.is_damaged())
-            checker.problem(format("the newest segment {} is damaged", timeline.newest->file_name),
-                            "The damage was in pg_wal already. Take a base backup.");
     }
+    for (const auto& segment : survey.damaged)
+        checker.problem(format("{} was damaged when it was archived, at {}: {}", segment.file_name,
+                               to_string(segment.stopped_at), segment.reason),
+                        "No recovery can pass it: the damage was in pg_wal already. A base backup "
+                        "taken after it makes it harmless. Look for failing memory or disks.");
     checker.group(
         [&] { check_descent(session.config(), survey, options.target_timeline, checker); });
     for (const std::string& message : survey.unreadable)
