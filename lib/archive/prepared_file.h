@@ -33,9 +33,6 @@ struct PreparedFile {
     bool is_damaged = false;  ///< its WAL is bad, and the policy is to archive it as it is
 };
 
-/// "name" for "some/where/name".
-[[nodiscard]] std::string base_name(const std::string& path);
-
 /// Reads and examines files of one cluster. Immutable: safe from several threads.
 class FilePreparer {
 public:
