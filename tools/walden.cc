@@ -118,7 +118,8 @@ bool is_fetch(int argc, char** argv) {
 int run_as_fetch(int argc, char** argv) {
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden fetch");
-    return cli::run_fetch(argc - 1, argv + 1, "walden fetch", commands::open_any_store);
+    return cli::run_fetch(argc - 1, argv + 1, "walden fetch",
+                          {.open = commands::open_any_store, .asks_agent = false});
 }
 
 /// For --help and for "walden --config FILE fetch ...".
@@ -143,7 +144,8 @@ void add_fetch_command(CLI::App& app, Choice& choice) {
 
 void add_agent_commands(CLI::App& app, Choice& choice) {
     CLI::App* agent = add_command(app, choice, "agent",
-                                  "Archive ahead of PostgreSQL; walden-push starts it on demand",
+                                  "Archive and fetch ahead of PostgreSQL; walden-push and "
+                                  "walden-fetch start it on demand",
                                   [&] { return commands::agent(choice.common, choice.agent); });
     agent->add_flag("--stop", choice.agent.stops, "Stop the running agent, and wait for its end");
     // Only for walden-push: not in the help.

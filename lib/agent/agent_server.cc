@@ -73,9 +73,9 @@ std::string_view to_string(LeaveReason reason) {
     return "unknown";
 }
 
-Server::Server(FileDescriptor listener, ArchiveService& service, ServerOptions options)
+Server::Server(FileDescriptor listener, Services services, ServerOptions options)
     : listener_(std::move(listener)),
-      service_(service),
+      services_(services),
       options_(std::move(options)),
       data_directory_(identify(options_.pgdata)),
       started_at_(static_cast<std::uint64_t>(std::time(nullptr))),
@@ -119,9 +119,9 @@ LeaveReason Server::wait() {
         changed_.wait_until(lock, std::min(Clock::now() + look_interval, idle_at), [&] {
             return leaves_ && (*leaves_ != LeaveReason::superseded || busy_count_ == 0);
         });
-        const bool is_working = !service_.is_idle();
-        const bool is_idle = busy_count_ == 0 && !is_working;
-        if (is_working) last_used_ = Clock::now();
+        const bool has_work = is_working();
+        const bool is_idle = busy_count_ == 0 && !has_work;
+        if (has_work) last_used_ = Clock::now();
         if (!leaves_ && !has_data_directory()) leaves_ = LeaveReason::no_data_directory;
         if (!leaves_ && is_idle && Clock::now() >= last_used_ + options_.idle_timeout)
             leaves_ = LeaveReason::idle;
@@ -154,7 +154,7 @@ void Server::serve() {
 }
 
 void Server::answer(int fd) {
-    Bytes reply;
+    Reply reply;
     bool must_stop = false;
     const auto working = encode_message(MessageType::working, {});
     const auto keep_waiting = [&] {
@@ -163,8 +163,9 @@ void Server::answer(int fd) {
     try {
         const auto user = peer_user(fd);
         if (!user || (*user != ::geteuid() && *user != 0)) {
-            reply = encode_declined({.reason = DeclineReason::user,
-                                     .text = "the agent serves its own user and root only"});
+            reply.message =
+                encode_declined({.reason = DeclineReason::user,
+                                 .text = "the agent serves its own user and root only"});
         } else {
             const Received received = receive_message(fd, Clock::now() + question_deadline);
             if (received.receipt == Receipt::closed) return;
@@ -175,20 +176,36 @@ void Server::answer(int fd) {
             if (question)
                 reply = answer_question(*question, keep_waiting);
             else
-                reply =
-                    encode_declined({.reason = DeclineReason::protocol,
-                                     .text = format("the agent of walden {} does not understand "
-                                                    "this question",
-                                                    options_.self.version)});
+                reply.message = refuse(received);
         }
     } catch (const Error& error) {
-        reply = encode_failed(error);
+        reply.message = encode_failed(error);
     } catch (const std::exception& error) {
-        reply = encode_failed(Error(ErrorKind::io, error.what()));
+        reply.message = encode_failed(Error(ErrorKind::io, error.what()));
     }
-    if (!reply.empty()) static_cast<void>(send_message(fd, reply, Clock::now() + answer_deadline));
+    if (!reply.message.empty())
+        static_cast<void>(send_message(fd, reply.message, Clock::now() + answer_deadline,
+                                       reply.file ? reply.file->fd() : -1));
     // The process may end at once.
     if (must_stop) leave(LeaveReason::asked);
+}
+
+Bytes Server::refuse(const Received& received) {
+    const auto type = static_cast<MessageType>(received.header.type);
+    const bool is_looking = type == MessageType::status || type == MessageType::stop;
+    const bool is_of_another_version =
+        received.receipt == Receipt::message && !is_looking &&
+        received.header.version != protocol_version &&
+        decode_caller_version(received.body).value_or(options_.self.version) !=
+            options_.self.version;
+    if (is_of_another_version) {
+        stop_working_ahead();
+        leave(LeaveReason::superseded);
+    }
+    return encode_declined(
+        {.reason = DeclineReason::protocol,
+         .text = format("the agent of walden {} does not understand this question{}",
+                        options_.self.version, is_of_another_version ? ", and leaves" : "")});
 }
 
 std::optional<Declined> Server::find_objection(const Question& question) {
@@ -207,30 +224,33 @@ std::optional<Declined> Server::find_objection(const Question& question) {
         if (!leaves_) return std::nullopt;
         return Declined{.reason = DeclineReason::leaving, .text = "the agent is leaving"};
     }
-    service_.stop_looking_ahead();
+    stop_working_ahead();
     leave(LeaveReason::superseded);
     return declined;
 }
 
-Bytes Server::answer_question(const Question& question,
-                              const ArchiveService::KeepWaiting& keep_waiting) {
-    if (const auto objection = find_objection(question)) return encode_declined(*objection);
+Server::Reply Server::answer_question(const Question& question,
+                                      const ArchiveService::KeepWaiting& keep_waiting) {
+    if (const auto objection = find_objection(question)) return {encode_declined(*objection)};
     switch (question.type) {
-        case MessageType::archive: return answer_archive(question, keep_waiting);
-        case MessageType::flush: return answer_flush(keep_waiting);
-        case MessageType::status: return encode_status(status());
+        case MessageType::archive: return {answer_archive(question, keep_waiting)};
+        case MessageType::flush: return {answer_flush(keep_waiting)};
+        case MessageType::fetch: return answer_fetch(question, keep_waiting);
+        case MessageType::status: return {encode_status(status())};
         case MessageType::stop:
-            service_.stop_looking_ahead();
-            return encode_message(MessageType::stopping, {});
+            stop_working_ahead();
+            return {encode_message(MessageType::stopping, {})};
         case MessageType::working:
         case MessageType::archived:
         case MessageType::failed:
         case MessageType::declined:
         case MessageType::flushed:
         case MessageType::status_report:
-        case MessageType::stopping: break;
+        case MessageType::stopping:
+        case MessageType::fetched:
+        case MessageType::not_there: break;
     }
-    return encode_declined({.reason = DeclineReason::protocol, .text = "not a question"});
+    return {encode_declined({.reason = DeclineReason::protocol, .text = "not a question"})};
 }
 
 /// Looking at an agent does not keep it.
@@ -242,7 +262,8 @@ void Server::note_use() {
 Bytes Server::answer_archive(const Question& question,
                              const ArchiveService::KeepWaiting& keep_waiting) {
     note_use();
-    const auto answer = service_.archive(question.file_name, question.identity, keep_waiting);
+    const auto answer =
+        services_.archive.archive(question.file_name, question.identity, keep_waiting);
     if (!answer) return {};
     if (const auto* archived = std::get_if<Archived>(&*answer)) return encode_archived(*archived);
     if (const auto* declined = std::get_if<Declined>(&*answer)) return encode_declined(*declined);
@@ -251,14 +272,41 @@ Bytes Server::answer_archive(const Question& question,
 
 Bytes Server::answer_flush(const ArchiveService::KeepWaiting& keep_waiting) {
     note_use();
-    const auto answer = service_.flush(keep_waiting);
+    const auto answer = services_.archive.flush(keep_waiting);
     if (!answer) return {};
     if (const auto* count = std::get_if<std::uint64_t>(&*answer)) return encode_flushed(*count);
     return encode_failed(std::get<Error>(*answer));
 }
 
+Server::Reply Server::answer_fetch(const Question& question,
+                                   const ArchiveService::KeepWaiting& keep_waiting) {
+    // A clone that shares the configuration of its original is another server's recovery.
+    if (identify_directory(options_.pgdata + "/pg_wal") != question.directory)
+        return {encode_declined(
+            {.reason = DeclineReason::file,
+             .text = format("the agent serves the server in \"{}\"", options_.pgdata)})};
+    note_use();
+    const auto answer = services_.recovery.fetch(question.file_name, keep_waiting);
+    if (!answer) return {};
+    if (const auto* delivery = std::get_if<recovery::Delivery>(&*answer))
+        return {encode_fetched(*delivery), delivery->file};
+    if (std::holds_alternative<recovery::NotThere>(*answer))
+        return {encode_message(MessageType::not_there, {})};
+    return {encode_failed(std::get<Error>(*answer))};
+}
+
+bool Server::is_working() {
+    return !services_.archive.is_idle() || !services_.recovery.is_idle();
+}
+
+void Server::stop_working_ahead() {
+    services_.archive.stop_looking_ahead();
+    services_.recovery.stop_prefetching();
+}
+
 AgentStatus Server::status() {
-    AgentStatus status = service_.status();
+    AgentStatus status = services_.archive.status();
+    status.recovery = services_.recovery.status();
     status.version = options_.self.version;
     status.pid = static_cast<std::uint64_t>(::getpid());
     status.started_at = started_at_;

@@ -3,6 +3,7 @@
 
 #include "agent/archive_service.h"
 #include "agent/unix_socket.h"
+#include "recovery/prefetcher.h"
 
 #include <atomic>
 #include <chrono>
@@ -32,12 +33,17 @@ enum class LeaveReason : std::uint8_t {
 
 [[nodiscard]] std::string_view to_string(LeaveReason reason);
 
+/// What answers the questions; both must outlive the server.
+struct Services {
+    ArchiveService& archive;
+    recovery::Prefetcher& recovery;
+};
+
 /// Serves until there is a reason to leave.
 class Server {
 public:
-    /// `listener` is a listening socket; `service` must outlive the object. Begins to serve at
-    /// once.
-    Server(FileDescriptor listener, ArchiveService& service, ServerOptions options);
+    /// `listener` is a listening socket. Begins to serve at once.
+    Server(FileDescriptor listener, Services services, ServerOptions options);
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
@@ -53,14 +59,26 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
+    /// Nothing is sent if the message is empty. The file is kept open until it was passed.
+    struct Reply {
+        Bytes message;
+        std::shared_ptr<const recovery::NamelessFile> file{};
+    };
+
     void serve();
     void answer(int fd);
-    [[nodiscard]] Bytes answer_question(const Question& question,
+    [[nodiscard]] Reply answer_question(const Question& question,
                                         const ArchiveService::KeepWaiting& keep_waiting);
     [[nodiscard]] Bytes answer_archive(const Question& question,
                                        const ArchiveService::KeepWaiting& keep_waiting);
     [[nodiscard]] Bytes answer_flush(const ArchiveService::KeepWaiting& keep_waiting);
+    [[nodiscard]] Reply answer_fetch(const Question& question,
+                                     const ArchiveService::KeepWaiting& keep_waiting);
     [[nodiscard]] AgentStatus status();
+    [[nodiscard]] bool is_working();
+    void stop_working_ahead();
+    /// What is no question; the next one of another protocol version finds another agent.
+    [[nodiscard]] Bytes refuse(const Received& received);
     [[nodiscard]] std::optional<Declined> find_objection(const Question& question);
     [[nodiscard]] bool has_data_directory() const;
     void leave(LeaveReason reason);
@@ -68,7 +86,7 @@ private:
     void note_use();
 
     FileDescriptor listener_;
-    ArchiveService& service_;
+    const Services services_;
     const ServerOptions options_;
     const archive::SourceIdentity data_directory_;
     const std::uint64_t started_at_;

@@ -11,19 +11,23 @@ namespace walden::agent {
 namespace {
 
 AskResult unusable(std::string text) {
-    return {.outcome = AskOutcome::unusable, .body = {}, .text = std::move(text)};
+    return {.outcome = AskOutcome::unusable, .body = {}, .text = std::move(text), .file = {}};
 }
 
-AskResult understand(const Received& received) {
+AskResult understand(Received received) {
     const auto type = static_cast<MessageType>(received.header.type);
     if (type == MessageType::declined) {
         const auto declined = decode_declined(received.body);
         if (!declined) return unusable("the agent's answer is not understood");
-        return {.outcome = AskOutcome::declined, .body = {}, .text = declined->text};
+        return {.outcome = AskOutcome::declined, .body = {}, .text = declined->text, .file = {}};
     }
     if (received.header.version != protocol_version)
         return unusable(format("the agent speaks protocol version {}", received.header.version));
-    return {.outcome = AskOutcome::answered, .type = type, .body = received.body, .text = {}};
+    return {.outcome = AskOutcome::answered,
+            .type = type,
+            .body = std::move(received.body),
+            .text = {},
+            .file = std::move(received.file)};
 }
 
 }  // namespace
@@ -44,7 +48,7 @@ AskResult ask(const Question& question, const AskOptions& options) {
     // If it cannot be sent, there may still be an answer that says why.
     static_cast<void>(send_message(fd.get(), encode_question(question), patience()));
     for (;;) {
-        const Received received = receive_message(fd.get(), patience());
+        Received received = receive_message(fd.get(), patience());
         switch (received.receipt) {
             case Receipt::closed: return unusable("the agent closed the connection");
             case Receipt::garbage: return unusable("the agent's answer is not understood");
@@ -52,12 +56,13 @@ AskResult ask(const Question& question, const AskOptions& options) {
                 if (Clock::now() < options.deadline) return unusable("the agent does not answer");
                 return {.outcome = AskOutcome::deadline_passed,
                         .body = {},
-                        .text = "the agent is still working on it"};
+                        .text = "the agent is still working on it",
+                        .file = {}};
             case Receipt::message: break;
         }
         if (static_cast<MessageType>(received.header.type) != MessageType::working ||
             received.header.version != protocol_version)
-            return understand(received);
+            return understand(std::move(received));
     }
 }
 

@@ -1,5 +1,7 @@
 #include "agent/protocol.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cassert>
 
@@ -24,7 +26,7 @@ std::optional<Value> exactly(const ByteReader& reader, Value value) {
 
 bool is_question(std::uint16_t type) {
     return type >= static_cast<std::uint16_t>(MessageType::archive) &&
-           type <= static_cast<std::uint16_t>(MessageType::stop);
+           type <= static_cast<std::uint16_t>(MessageType::fetch);
 }
 
 /// The numbers of a status in the order of the message.
@@ -37,6 +39,22 @@ void for_each_number(Status& status, const Visit& visit) {
           &status.plain_size, &status.stored_size, &status.recent_count, &status.recent_plain_size,
           &status.last_archived_at, &status.last_failure_at})
         visit(*number);
+    auto& recovery = status.recovery;
+    for (auto* number : {&recovery.question_count, &recovery.prefetched_count,
+                         &recovery.awaited_count, &recovery.fetched_count, &recovery.absent_count,
+                         &recovery.failure_count, &recovery.discarded_count, &recovery.waited_us,
+                         &recovery.ready_count, &recovery.ready_size, &recovery.in_flight,
+                         &recovery.memory_in_use, &recovery.depth, &recovery.replay_us,
+                         &recovery.fetch_us, &recovery.remaining_count, &recovery.remaining_us})
+        visit(*number);
+}
+
+/// Its texts likewise.
+template <class Status, class Visit>
+void for_each_text(Status& status, const Visit& visit) {
+    for (auto* text : {&status.last_archived, &status.last_failure, &status.recovery.last_delivered,
+                       &status.recovery.last_in_archive, &status.recovery.last_failure})
+        visit(*text);
 }
 
 }  // namespace
@@ -77,6 +95,11 @@ Bytes encode_question(const Question& question) {
         writer.write(static_cast<std::uint64_t>(question.identity.modified_seconds));
         writer.write(static_cast<std::uint64_t>(question.identity.modified_nanoseconds));
     }
+    if (question.type == MessageType::fetch) {
+        write_cut(writer, question.file_name);
+        writer.write(question.directory.device);
+        writer.write(question.directory.inode);
+    }
     return encode_message(question.type, body);
 }
 
@@ -97,7 +120,26 @@ std::optional<Question> decode_question(const MessageHeader& header, ByteView bo
         question.identity.modified_nanoseconds =
             static_cast<std::int64_t>(reader.read<std::uint64_t>());
     }
+    if (question.type == MessageType::fetch) {
+        question.file_name = reader.read_text();
+        question.directory.device = reader.read<std::uint64_t>();
+        question.directory.inode = reader.read<std::uint64_t>();
+    }
     return exactly(reader, std::move(question));
+}
+
+std::optional<std::string> decode_caller_version(ByteView body) {
+    ByteReader reader(body);
+    std::string version = reader.read_text();
+    if (!reader.ok()) return std::nullopt;
+    return version;
+}
+
+std::optional<DirectoryIdentity> identify_directory(const std::string& path) {
+    struct stat status {};
+
+    if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
+    return DirectoryIdentity{.device = status.st_dev, .inode = status.st_ino};
 }
 
 Bytes encode_archived(const Archived& archived) {
@@ -175,14 +217,36 @@ std::optional<std::uint64_t> decode_flushed(ByteView body) {
     return exactly(reader, count);
 }
 
+Bytes encode_fetched(const recovery::Delivery& delivery) {
+    const recovery::FileStamp& stamp = delivery.file->stamp();
+    Bytes body;
+    ByteWriter writer(body);
+    writer.write(static_cast<std::uint8_t>(delivery.origin));
+    writer.write(stamp.size);
+    writer.write(static_cast<std::uint64_t>(stamp.modified_seconds));
+    writer.write(static_cast<std::uint64_t>(stamp.modified_nanoseconds));
+    return encode_message(MessageType::fetched, body);
+}
+
+std::optional<Fetched> decode_fetched(ByteView body) {
+    ByteReader reader(body);
+    Fetched fetched;
+    const auto origin = reader.read<std::uint8_t>();
+    if (origin > static_cast<std::uint8_t>(recovery::Origin::fetched)) return std::nullopt;
+    fetched.origin = static_cast<recovery::Origin>(origin);
+    fetched.stamp.size = reader.read<std::uint64_t>();
+    fetched.stamp.modified_seconds = static_cast<std::int64_t>(reader.read<std::uint64_t>());
+    fetched.stamp.modified_nanoseconds = static_cast<std::int64_t>(reader.read<std::uint64_t>());
+    return exactly(reader, fetched);
+}
+
 Bytes encode_status(const AgentStatus& status) {
     Bytes body;
     ByteWriter writer(body);
     write_cut(writer, status.version);
     for_each_number(status, [&](std::uint64_t number) { writer.write(number); });
     writer.write(static_cast<std::uint64_t>(status.ready_growth));
-    write_cut(writer, status.last_archived);
-    write_cut(writer, status.last_failure);
+    for_each_text(status, [&](const std::string& text) { write_cut(writer, text); });
     return encode_message(MessageType::status_report, body);
 }
 
@@ -192,8 +256,7 @@ std::optional<AgentStatus> decode_status(ByteView body) {
     status.version = reader.read_text();
     for_each_number(status, [&](std::uint64_t& number) { number = reader.read<std::uint64_t>(); });
     status.ready_growth = static_cast<std::int64_t>(reader.read<std::uint64_t>());
-    status.last_archived = reader.read_text();
-    status.last_failure = reader.read_text();
+    for_each_text(status, [&](std::string& text) { text = reader.read_text(); });
     return exactly(reader, std::move(status));
 }
 

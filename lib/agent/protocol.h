@@ -4,19 +4,21 @@
 // All integers little endian, text is u16 n and n bytes.
 //
 //   MESSAGE  0  8  magic "WALDENAG"
-//            8  2  protocol version = 1
+//            8  2  protocol version = 2
 //           10  2  type
 //           12  4  size of the body, at most 64 KiB
 //           16  .. body
 //
-// Magic, version and the place of the body's size stay as they are in all versions, and `declined`
-// keeps its type and body: so two versions can always tell each other that they do not fit.
+// Magic, version, the place of the body's size and the beginning of a question's body stay as they
+// are in all versions, and `declined`, `status` and `stop` keep their types, `declined` its body:
+// so two versions can always tell each other that they do not fit.
 //
 //   Questions; each body begins with   text version | u64 configuration
 //     1 archive  text name | u64 device | u64 inode | u64 size | u64 mtime s | u64 mtime ns
 //     2 flush    (nothing)
 //     3 status   (nothing)
 //     4 stop     (nothing)
+//     5 fetch    text name | u64 device | u64 inode of the directory that the file is wanted in
 //   Answers
 //    16 working    (nothing): the question is being worked on; comes every half second
 //    17 archived   u8 outcome (0 stored, 1 was there) | u16 n | n times text warning
@@ -25,6 +27,10 @@
 //    20 flushed    u64 files that were waited for
 //    21 status     see encode_status()
 //    22 stopping   (nothing)
+//    23 fetched    u8 origin (0 prefetched, 1 awaited, 2 fetched now) | u64 size | u64 mtime s |
+//                  u64 mtime ns; with the message comes the descriptor of a file without a name
+//                  (SCM_RIGHTS, unix(7)) that has this size and time, and is to be given its name
+//    24 not there  (nothing): the store was asked and has no such file
 //
 // `version` is walden's, `configuration` XXH3-64 of the configuration file's bytes: whoever has
 // another one than the agent is declined, and does the work himself.
@@ -34,6 +40,7 @@
 #include "archive/source_file.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "recovery/prefetch_answer.h"
 
 #include <cstdint>
 #include <optional>
@@ -43,7 +50,7 @@
 
 namespace walden::agent {
 
-inline constexpr std::uint16_t protocol_version = 1;
+inline constexpr std::uint16_t protocol_version = 2;
 inline constexpr std::size_t message_header_size = 16;
 inline constexpr std::size_t message_body_size_max = std::size_t{64} << 10;
 
@@ -52,6 +59,7 @@ enum class MessageType : std::uint16_t {
     flush = 2,
     status = 3,
     stop = 4,
+    fetch = 5,
     working = 16,
     archived = 17,
     failed = 18,
@@ -59,6 +67,8 @@ enum class MessageType : std::uint16_t {
     flushed = 20,
     status_report = 21,
     stopping = 22,
+    fetched = 23,
+    not_there = 24,
 };
 
 struct MessageHeader {
@@ -79,11 +89,23 @@ struct Caller {
     std::uint64_t configuration = 0;
 };
 
+/// Which directory a path meant to the one who asks.
+struct DirectoryIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+
+    friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
+};
+
+/// nullopt if there is none, or it is none.
+[[nodiscard]] std::optional<DirectoryIdentity> identify_directory(const std::string& path);
+
 struct Question {
     Caller caller;
     MessageType type = MessageType::status;
-    std::string file_name{};             ///< of archive: as in pg_wal
+    std::string file_name{};             ///< of archive and fetch: as in pg_wal
     archive::SourceIdentity identity{};  ///< of archive: which file that is
+    DirectoryIdentity directory{};       ///< of fetch: where the file is wanted
 };
 
 /// The whole message.
@@ -91,6 +113,9 @@ struct Question {
 
 /// nullopt for anything but exactly a question of this protocol version.
 [[nodiscard]] std::optional<Question> decode_question(const MessageHeader& header, ByteView body);
+
+/// Of a question of any protocol version: the asker's.
+[[nodiscard]] std::optional<std::string> decode_caller_version(ByteView body);
 
 struct Archived {
     archive::ArchiveOutcome outcome = archive::ArchiveOutcome::stored;
@@ -124,6 +149,15 @@ struct Declined {
 [[nodiscard]] Bytes encode_flushed(std::uint64_t count);
 [[nodiscard]] std::optional<std::uint64_t> decode_flushed(ByteView body);
 
+[[nodiscard]] Bytes encode_fetched(const recovery::Delivery& delivery);
+
+struct Fetched {
+    recovery::Origin origin = recovery::Origin::fetched;
+    recovery::FileStamp stamp;
+};
+
+[[nodiscard]] std::optional<Fetched> decode_fetched(ByteView body);
+
 /// What `walden status` shows. Times are Unix seconds, 0 for never; sizes bytes.
 struct AgentStatus {
     std::string version;
@@ -148,6 +182,7 @@ struct AgentStatus {
     std::string last_archived;
     std::uint64_t last_failure_at = 0;
     std::string last_failure;  ///< empty if the last thing done succeeded
+    recovery::PrefetchStatus recovery;
 
     friend bool operator==(const AgentStatus&, const AgentStatus&) = default;
 };

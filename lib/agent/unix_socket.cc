@@ -73,11 +73,57 @@ bool wait_until_ready(int fd, short events, Clock::time_point deadline) {
     }
 }
 
+/// Room for one descriptor, aligned as the kernel wants it; more are closed by the kernel.
+struct alignas(cmsghdr) ControlBuffer {
+    std::array<char, CMSG_SPACE(sizeof(int))> bytes{};
+};
+
+/// recv(2), and the descriptor that came along.
+ssize_t receive_some(int fd, MutableByteView out, FileDescriptor& file) {
+    iovec part{.iov_base = out.data(), .iov_len = out.size()};
+    ControlBuffer control;
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes.data();
+    message.msg_controllen = control.bytes.size();
+    const ssize_t got = ::recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0) return got;
+    const cmsghdr* header = CMSG_FIRSTHDR(&message);
+    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int))) {
+        int passed = -1;
+        std::memcpy(&passed, CMSG_DATA(header), sizeof passed);
+        file = FileDescriptor(passed);
+    }
+    return got;
+}
+
+/// send(2), with a descriptor unless it is negative.
+ssize_t send_some(int fd, ByteView bytes, int passed_fd) {
+    if (passed_fd < 0) return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    // sendmsg(2) does not write to what it is given.
+    iovec part{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
+    ControlBuffer control;
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes.data();
+    message.msg_controllen = control.bytes.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &passed_fd, sizeof passed_fd);
+    return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 /// Fills `out`; returns how many bytes came before the end or the deadline.
-std::size_t receive(int fd, MutableByteView out, Clock::time_point deadline, bool& is_late) {
+std::size_t receive(int fd, MutableByteView out, Clock::time_point deadline, Received& received,
+                    bool& is_late) {
     std::size_t done = 0;
     while (done < out.size()) {
-        const ssize_t got = ::recv(fd, out.data() + done, out.size() - done, MSG_DONTWAIT);
+        const ssize_t got = receive_some(fd, out.subspan(done), received.file);
         if (got > 0) {
             done += static_cast<std::size_t>(got);
             continue;
@@ -138,12 +184,12 @@ std::optional<uid_t> peer_user(int fd) {
     return credentials.uid;
 }
 
-bool send_message(int fd, ByteView message, Clock::time_point deadline) {
+bool send_message(int fd, ByteView message, Clock::time_point deadline, int passed_fd) {
     while (!message.empty()) {
-        const ssize_t sent =
-            ::send(fd, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = send_some(fd, message, passed_fd);
         if (sent > 0) {
             message = message.subspan(static_cast<std::size_t>(sent));
+            passed_fd = -1;
             continue;
         }
         if (sent < 0 && errno == EINTR) continue;
@@ -157,7 +203,7 @@ Received receive_message(int fd, Clock::time_point deadline) {
     Received received;
     bool is_late = false;
     std::array<std::byte, message_header_size> head{};
-    const std::size_t head_size = receive(fd, head, deadline, is_late);
+    const std::size_t head_size = receive(fd, head, deadline, received, is_late);
     if (is_late || head_size < head.size()) {
         received.receipt = is_late          ? Receipt::deadline
                            : head_size == 0 ? Receipt::closed
@@ -171,7 +217,7 @@ Received receive_message(int fd, Clock::time_point deadline) {
     }
     received.header = *header;
     received.body.resize(header->body_size);
-    if (receive(fd, received.body, deadline, is_late) == received.body.size())
+    if (receive(fd, received.body, deadline, received, is_late) == received.body.size())
         received.receipt = Receipt::message;
     else
         received.receipt = is_late ? Receipt::deadline : Receipt::garbage;

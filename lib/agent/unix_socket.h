@@ -28,8 +28,10 @@ using Clock = std::chrono::steady_clock;
 /// Who is at the other end (SO_PEERCRED); nullopt if the kernel does not tell.
 [[nodiscard]] std::optional<uid_t> peer_user(int fd);
 
-/// False if the peer is gone or does not take it before the deadline.
-[[nodiscard]] bool send_message(int fd, ByteView message, Clock::time_point deadline);
+/// False if the peer is gone or does not take it before the deadline. `passed_fd`, unless negative,
+/// goes with the message: the peer gets a descriptor of its own for the same open file.
+[[nodiscard]] bool send_message(int fd, ByteView message, Clock::time_point deadline,
+                                int passed_fd = -1);
 
 enum class Receipt : std::uint8_t {
     message,
@@ -42,6 +44,7 @@ struct Received {
     Receipt receipt = Receipt::closed;
     MessageHeader header;
     Bytes body;
+    FileDescriptor file;  ///< that came with the message, if one did
 };
 
 /// Reads one message; nothing is allocated before its size is known to be bounded.

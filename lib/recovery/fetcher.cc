@@ -34,29 +34,59 @@ bool must_have(const wal::TimelineSpan& span, std::uint64_t segment_number, wal:
            segment_number < wal::segment_number_of(*span.end, size);
 }
 
-}  // namespace
-
-std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {
+wal::WalFileName require_wal_file_name(const std::string& file_name) {
     const auto name = wal::parse_wal_file_name(file_name);
     if (!name)
         throw Error(ErrorKind::usage,
                     format("\"{}\" is not the name of a file that PostgreSQL archives", file_name));
+    return *name;
+}
+
+std::string base_name(const std::string& path) {
+    const std::size_t slash = path.find_last_of('/');
+    return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+}  // namespace
+
+std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {
+    auto entry = locate(file_name);
+    if (!entry) return std::nullopt;
+    return read(file_name, std::move(*entry));
+}
+
+std::optional<vault::Entry> Fetcher::locate(const std::string& file_name) const {
+    const wal::WalFileName name = require_wal_file_name(file_name);
     return in_context([&] { return format("fetch {}", file_name); },
-                      [&]() -> std::optional<FetchedFile> {
-                          auto stored = find(*name, file_name);
-                          if (!stored) stored = await_neighbour(*name, file_name);
-                          if (!stored) {
-                              require_absence_is_plausible(*name, file_name);
-                              return std::nullopt;
-                          }
-                          FetchedFile file{.entry = std::move(stored->entry), .bytes = {}};
+                      [&]() -> std::optional<vault::Entry> {
+                          auto stored = find(name, file_name);
+                          if (!stored) stored = await_neighbour(name, file_name);
+                          if (stored) return std::move(stored->entry);
+                          require_absence_is_plausible(name, file_name);
+                          return std::nullopt;
+                      });
+}
+
+std::optional<vault::Entry> Fetcher::find_entry(const std::string& file_name) const {
+    const wal::WalFileName name = require_wal_file_name(file_name);
+    auto stored = in_context([&] { return format("fetch {}", file_name); },
+                             [&] { return find(name, file_name); });
+    if (!stored) return std::nullopt;
+    return std::move(stored->entry);
+}
+
+FetchedFile Fetcher::read(const std::string& file_name, vault::Entry entry) const {
+    const wal::WalFileName name = require_wal_file_name(file_name);
+    return in_context([&] { return format("fetch {}", file_name); },
+                      [&] {
+                          FetchedFile file{.entry = std::move(entry), .bytes = {}};
                           if (file.entry.file_name != file_name ||
                               file.entry.system_identifier != settings_.system_identifier)
                               throw Error(ErrorKind::corrupt, format("entry names {} of cluster {}",
                                                                      file.entry.file_name,
                                                                      file.entry.system_identifier));
                           vault_.read_contents(file.entry, file.bytes);
-                          require_sound(*name, file);
+                          require_sound(name, file);
                           return file;
                       });
 }

@@ -1,4 +1,4 @@
-// Brings one archived file back: the work behind walden-fetch and, later, the prefetcher.
+// Brings one archived file back: the work behind walden-fetch and the prefetcher.
 #pragma once
 
 #include "vault/cluster_vault.h"
@@ -55,6 +55,19 @@ public:
     ///   Error(foreign)  of another cluster or repository
     /// and what the storage throws.
     [[nodiscard]] std::optional<FetchedFile> fetch(const std::string& file_name) const;
+
+    /// fetch() in two steps, for those who want to know how large a file is before they read it.
+    /// As fetch(), up to the reading.
+    [[nodiscard]] std::optional<vault::Entry> locate(const std::string& file_name) const;
+
+    /// nullopt only says that there is no entry now: it is no answer to a server, as nothing is
+    /// judged (a hole? not yet published?). For working ahead.
+    [[nodiscard]] std::optional<vault::Entry> find_entry(const std::string& file_name) const;
+
+    /// The file of an entry that was found for the same name.
+    [[nodiscard]] FetchedFile read(const std::string& file_name, vault::Entry entry) const;
+
+    [[nodiscard]] wal::SegmentSize segment_size() const { return settings_.segment_size; }
 
 private:
     [[nodiscard]] std::optional<vault::StoredEntry> find(const wal::WalFileName& name,

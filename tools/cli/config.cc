@@ -316,7 +316,7 @@ std::vector<Setting> all_settings() {
          }},
         {{"archive.deadline", "\"60s\"", "until when a command of the archiving side tries again"},
          [](Config& c, const toml::node& n) { c.archive_deadline = duration_of(n); }},
-        {{"agent.enabled", "true", "false: each walden-push does the work itself"},
+        {{"agent.enabled", "true", "false: each walden-push and walden-fetch does the work itself"},
          [](Config& c, const toml::node& n) { c.agent_enabled = flag_of(n); }},
         {{"agent.idle_timeout", "\"10min\"", "how long the agent stays without anything to do"},
          [](Config& c, const toml::node& n) { c.agent_idle_timeout = duration_of(n); }},
@@ -326,7 +326,9 @@ std::vector<Setting> all_settings() {
          [](Config& c, const toml::node& n) {
              c.agent_in_flight = static_cast<std::size_t>(number_of(n, 1, 64));
          }},
-        {{"agent.memory", "\"160MiB\"", "for the contents of these files, beside some 30 MiB"},
+        {{"agent.memory", "\"160MiB\"",
+          "for the contents of these files, beside some 30 MiB; as much again for those that it "
+          "fetches during a recovery"},
          [](Config& c, const toml::node& n) {
              c.agent_memory = size_of(n, std::size_t{16} << 20, std::size_t{64} << 30);
          }},
@@ -354,6 +356,16 @@ std::vector<Setting> all_settings() {
           "how long a segment is waited for that is missing before a later one: an agent publishes "
           "a few at a time"},
          [](Config& c, const toml::node& n) { c.fetch_hole_patience = duration_of(n); }},
+        {{"fetch.prefetch_size", "\"256MiB\"",
+          "how much WAL the agent fetches ahead of a recovery at most, on the file system of pg_wal; "
+          "\"0MiB\": none"},
+         [](Config& c, const toml::node& n) {
+             c.fetch_prefetch_size = size_of(n, 0, std::size_t{64} << 30);
+         }},
+        {{"fetch.in_flight", "8", "segments that it fetches ahead at once, 1 to 64"},
+         [](Config& c, const toml::node& n) {
+             c.fetch_in_flight = static_cast<std::size_t>(number_of(n, 1, 64));
+         }},
     };
     const auto place = std::find_if(table.begin(), table.end(), [](const Setting& setting) {
         return setting.help.name == "encryption.enabled";

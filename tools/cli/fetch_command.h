@@ -1,9 +1,9 @@
 // What walden-fetch does, and `walden fetch` for the stores that walden-fetch cannot reach.
 #pragma once
 
-#include <string_view>
-
 #include "tools/cli/session.h"
+
+#include <string_view>
 
 namespace walden::cli {
 
@@ -18,8 +18,13 @@ enum FetchExitCode : int {
     fetch_exit_internal = 204,
 };
 
-/// The whole program, from the command line ("[--config FILE] NAME PATH" behind argv[0]) to the exit
-/// status; nothing is thrown. prepare_process() was called with fetch_exit_internal.
-int run_fetch(int argc, char** argv, std::string_view program, const StorageOpener& open);
+struct FetchOptions {
+    StorageOpener open;
+    bool asks_agent = false;  ///< before it opens the store
+};
+
+/// The whole program, from the command line ("[--config FILE] NAME PATH" behind argv[0]) to the
+/// exit status; nothing is thrown. prepare_process() was called with fetch_exit_internal.
+int run_fetch(int argc, char** argv, std::string_view program, const FetchOptions& options);
 
 }  // namespace walden::cli

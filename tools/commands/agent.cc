@@ -9,6 +9,7 @@
 #include "tools/cli/version.h"
 #include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/recovery_source.h"
 #include "tools/commands/text.h"
 
 #include <fcntl.h>
@@ -151,7 +152,10 @@ agent::ServiceOptions service_options(const cli::Config& config) {
         return std::make_unique<SessionArchive>(config, [&] { notified->note_retry(); });
     });
     notified = &service;
-    agent::Server server(std::move(listener), service,
+    recovery::Prefetcher prefetcher(prefetch_options(config), [&] {
+        return open_recovery_source(config, [&] { service.note_retry(); });
+    });
+    agent::Server server(std::move(listener), {service, prefetcher},
                          {.self = cli::agent_caller(config),
                           .pgdata = config.pgdata,
                           .idle_timeout = config.agent_idle_timeout});

@@ -63,6 +63,42 @@ std::string moment_text(std::uint64_t unix_seconds) {
     return time_text(static_cast<std::int64_t>(unix_seconds));
 }
 
+std::string seconds_text(std::uint64_t microseconds) {
+    return format("{:.1f} s", static_cast<double>(microseconds) / 1e6);
+}
+
+std::string milliseconds_text(std::uint64_t microseconds) {
+    return format("{:.1f} ms", static_cast<double>(microseconds) / 1e3);
+}
+
+/// Of a hundred files delivered, those that were there when they were asked for.
+double hit_percentage(const recovery::PrefetchStatus& r) {
+    const std::uint64_t delivered = r.prefetched_count + r.awaited_count + r.fetched_count;
+    return delivered == 0 ? 0.0
+                          : 100.0 * static_cast<double>(r.prefetched_count) /
+                                static_cast<double>(delivered);
+}
+
+void print_recovery(const recovery::PrefetchStatus& r) {
+    if (r.question_count == 0) return;
+    print_line(format("recovery    {} files prefetched, {} awaited, {} fetched when asked for: {:.0f} % "
+                      "were there",
+                      r.prefetched_count, r.awaited_count, r.fetched_count, hit_percentage(r)));
+    print_line(format("            {} not in the archive, {} failures, {} prefetched in vain",
+                      r.absent_count, r.failure_count, r.discarded_count));
+    print_line(format("ahead       {} segments ({}) of {} wanted, {} being fetched", r.ready_count,
+                      size_text(r.ready_size), r.depth, r.in_flight));
+    print_line(format("pace        a segment is replayed in {}, fetched in {}; waited {} in all",
+                      milliseconds_text(r.replay_us), milliseconds_text(r.fetch_us),
+                      seconds_text(r.waited_us)));
+    if (!r.last_delivered.empty()) print_line(format("restored    {}", r.last_delivered));
+    if (!r.last_in_archive.empty())
+        print_line(format("to go       {} segments to the archive's end at {}, {} at this pace",
+                          r.remaining_count, r.last_in_archive,
+                          age_text((r.remaining_us + 999'999) / 1'000'000)));
+    if (!r.last_failure.empty()) print_line(format("trouble     {}", r.last_failure));
+}
+
 void print_text(const Report& report) {
     const agent::AgentStatus& s = report.status;
     if (report.is_running)
@@ -91,6 +127,28 @@ void print_text(const Report& report) {
                       s.retry_count));
     if (!s.last_failure.empty())
         print_line(format("last error  {}: {}", moment_text(s.last_failure_at), s.last_failure));
+    print_recovery(s.recovery);
+}
+
+cli::Json recovery_json(const recovery::PrefetchStatus& r) {
+    return {{"questions", r.question_count},
+            {"prefetched", r.prefetched_count},
+            {"awaited", r.awaited_count},
+            {"fetched", r.fetched_count},
+            {"not_there", r.absent_count},
+            {"failures", r.failure_count},
+            {"discarded", r.discarded_count},
+            {"waited_seconds", static_cast<double>(r.waited_us) / 1e6},
+            {"ahead", {{"count", r.ready_count}, {"size", r.ready_size}, {"depth", r.depth}}},
+            {"in_flight", r.in_flight},
+            {"memory_in_use", r.memory_in_use},
+            {"replay_seconds", static_cast<double>(r.replay_us) / 1e6},
+            {"fetch_seconds", static_cast<double>(r.fetch_us) / 1e6},
+            {"remaining", {{"count", r.remaining_count},
+                           {"seconds", static_cast<double>(r.remaining_us) / 1e6},
+                           {"end", r.last_in_archive}}},
+            {"last", r.last_delivered},
+            {"last_failure", r.last_failure}};
 }
 
 void print_json(const Report& report) {
@@ -115,8 +173,39 @@ void print_json(const Report& report) {
                             {"retries", s.retry_count},
                             {"last", s.last_failure},
                             {"last_at", s.last_failure_at}};
+        json["recovery"] = recovery_json(s.recovery);
     }
     cli::print_json(json);
+}
+
+template <class Metric>
+void print_recovery_metrics(const recovery::PrefetchStatus& r, const Metric& metric) {
+    const auto seconds = [](std::uint64_t us) { return static_cast<double>(us) / 1e6; };
+    metric("fetch_prefetched_files_total", "counter",
+           "Files that were there when recovery asked for them.", r.prefetched_count);
+    metric("fetch_awaited_files_total", "counter", "Files that were being fetched at the time.",
+           r.awaited_count);
+    metric("fetch_asked_files_total", "counter", "Files fetched only when they were asked for.",
+           r.fetched_count);
+    metric("fetch_absent_files_total", "counter", "Questions for files that are not in the archive.",
+           r.absent_count);
+    metric("fetch_failures_total", "counter", "Questions that could not be answered.",
+           r.failure_count);
+    metric("fetch_discarded_files_total", "counter", "Files prefetched in vain.",
+           r.discarded_count);
+    metric("fetch_waited_seconds_total", "counter", "How long recovery waited for answers.",
+           seconds(r.waited_us));
+    metric("fetch_ahead_files", "gauge", "Files that are prefetched.", r.ready_count);
+    metric("fetch_ahead_bytes", "gauge", "Their size.", r.ready_size);
+    metric("fetch_depth_files", "gauge", "Files that are to be ahead.", r.depth);
+    metric("replay_seconds_per_segment", "gauge", "How long a segment's replay takes.",
+           seconds(r.replay_us));
+    metric("fetch_seconds_per_segment", "gauge", "How long fetching a segment takes.",
+           seconds(r.fetch_us));
+    metric("recovery_remaining_files", "gauge", "Segments to the end of the archive, where known.",
+           r.remaining_count);
+    metric("recovery_remaining_seconds", "gauge", "Time to the end of the archive at this pace.",
+           seconds(r.remaining_us));
 }
 
 /// The text format 0.0.4 of Prometheus, for the node exporter's textfile collector.
@@ -152,6 +241,7 @@ void print_prometheus(const Report& report, const std::string& cluster) {
            s.last_archived_at);
     metric("last_failure_timestamp_seconds", "gauge", "When a file could not be archived last.",
            s.last_failure_at);
+    print_recovery_metrics(s.recovery, metric);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/scratch_directory.h"
+#include "support/served_recovery.h"
 #include "unit/agent/agent_fixture.h"
 
 #include <catch2/catch.hpp>
@@ -28,14 +29,17 @@ const Caller self{.version = "0.1.0", .configuration = 42};
 struct Running {
     explicit Running(std::chrono::milliseconds idle_timeout = std::chrono::minutes(10),
                      const std::string& name = "agent.sock")
-        : served(storage), socket(scratch.path() + "/" + name) {
+        : served(storage),
+          recovery(storage, scratch.path() + "/data/pg_wal"),
+          socket(scratch.path() + "/" + name) {
         put_test_identity(make_vault(storage));
         make_directories(scratch.path() + "/data/global");
+        make_directories(scratch.path() + "/data/pg_wal");
         NewFile control(scratch.path() + "/data/global/pg_control", 0600);
         control.commit_replacing();
         make_directories(parent_directory(socket));
         server = std::make_unique<Server>(
-            listen_at(socket), *served.service,
+            listen_at(socket), Services{*served.service, *recovery.prefetcher},
             ServerOptions{
                 .self = self, .pgdata = scratch.path() + "/data", .idle_timeout = idle_timeout});
     }
@@ -56,6 +60,7 @@ struct Running {
     testing::ScratchDirectory scratch;
     MemoryStorage storage;
     ServedHost served;
+    ServedRecovery recovery;
     std::string socket;
     std::unique_ptr<Server> server;
 };

@@ -242,7 +242,7 @@ TEST_CASE("each default that the help shows may be written out", "[config]") {
         if (help.default_value == "required" || help.default_value == "unset") continue;
         CHECK(refusal(minimal + format("{} = {}\n", help.name, help.default_value)) == "accepted");
     }
-    CHECK(setting_help().size() == 44);
+    CHECK(setting_help().size() == 46);
 }
 
 TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[config]") {
@@ -394,6 +394,19 @@ TEST_CASE("the agent's settings have defaults, units and bounds", "[config]") {
     for (const char* value : {"0", "65", "\"8\""})
         CHECK_FALSE(refusal_of_line(format("agent.in_flight = {}", value)).empty());
     CHECK_FALSE(refusal_of_line("agent.socket = \"relative\"").empty());
+}
+
+TEST_CASE("how much is prefetched is a size, and may be nothing", "[config]") {
+    const Config config = parse(minimal);
+    CHECK(config.fetch_prefetch_size == std::size_t{256} << 20);
+    CHECK(config.fetch_in_flight == 8);
+    const auto size = [](const Config& c) { return c.fetch_prefetch_size; };
+    CHECK(with_line("fetch.prefetch_size = \"0MiB\"", size) == 0);
+    CHECK(with_line("fetch.prefetch_size = \"2GiB\"", size) == std::size_t{2} << 30);
+    for (const char* value : {"0", "\"65GiB\"", "\"-1MiB\"", "\"8\""})
+        CHECK_FALSE(refusal_of_line(format("fetch.prefetch_size = {}", value)).empty());
+    for (const char* value : {"0", "65", "\"8\""})
+        CHECK_FALSE(refusal_of_line(format("fetch.in_flight = {}", value)).empty());
 }
 
 TEST_CASE("another byte in the file is another configuration to the agent", "[config]") {

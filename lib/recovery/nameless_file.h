@@ -1,0 +1,53 @@
+// A prefetched file: on the file system of pg_wal, and in no directory.
+//
+// What has no name cannot be deleted, truncated or exchanged by somebody who looks into a
+// directory, is copied by no base backup and by no pg_rewind, is not left behind by a killed agent,
+// and needs no place to be configured: the kernel frees it with its last descriptor (O_TMPFILE,
+// open(2)). It gets its one name when it is delivered, so the delivery is a link and a rename.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/file.h"
+
+#include <cstdint>
+#include <string>
+
+namespace walden::recovery {
+
+/// What tells whether anybody wrote to a file. The time is set into the past when the file is
+/// complete, so each later write or truncation changes it, however soon it comes.
+struct FileStamp {
+    std::uint64_t size = 0;
+    std::int64_t modified_seconds = 0;
+    std::int64_t modified_nanoseconds = 0;
+
+    friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+/// Safe from several threads.
+class NamelessFile {
+public:
+    /// Holds `bytes` on the file system of `directory`, or where that has no nameless files, in
+    /// memory. The kernel is asked to begin to write it to the disk, because PostgreSQL waits for
+    /// that when it takes the file over. Throws Error(io).
+    NamelessFile(const std::string& directory, ByteView bytes);
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+
+    [[nodiscard]] const FileStamp& stamp() const { return stamp_; }
+
+    /// Whether nobody wrote to it.
+    [[nodiscard]] bool is_untouched() const;
+
+private:
+    FileDescriptor fd_;
+    FileStamp stamp_;
+};
+
+/// Makes the file behind `fd` the file at `path`, which is replaced: by giving it its name, or
+/// where that cannot be, on another file system or without /proc, by copying it. False, with
+/// nothing done, if it is not, or not any more, the one of `stamp`. Throws Error(io) and leaves
+/// nothing behind. Only for what PostgreSQL asked for itself: it syncs the file (see deliver()).
+[[nodiscard]] bool deliver_nameless(int fd, const FileStamp& stamp, const std::string& path);
+
+}  // namespace walden::recovery
