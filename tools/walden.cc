@@ -35,6 +35,7 @@ struct Choice {
     commands::FlushOptions flush;
     commands::StatusOptions status;
     commands::ExpireOptions expire;
+    commands::BackfillOptions backfill;
     std::string path;
     std::uint32_t timeline = 0;
     bool no_server = false;
@@ -117,9 +118,8 @@ bool is_fetch(int argc, char** argv) {
 int run_as_fetch(int argc, char** argv) {
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden fetch");
-    const auto work = [](const cli::Config& config, const cli::Arguments& arguments,
-                         std::chrono::milliseconds patience) {
-        return cli::fetch_here(config, arguments, patience, commands::open_any_store);
+    const auto work = [](const cli::Config& config, const cli::Arguments& arguments) {
+        return cli::fetch_here(config, arguments, commands::open_any_store);
     };
     return cli::run_fetch(argc - 1, argv + 1, "walden fetch", {.work = work, .asks_agent = false});
 }
@@ -189,6 +189,10 @@ void add_commands(CLI::App& app, Choice& choice) {
     check->add_flag("--no-server", choice.no_server, "Do not ask the server");
     check->add_flag("--no-switch", choice.no_switch,
                     "Do not have the server end its segment to see it archived");
+    check
+        ->add_option("--target-timeline", choice.check.target_timeline,
+                     "Can recovery follow this timeline? In decimal; without it, the latest")
+        ->check(CLI::Range(1U, 0xFFFFFFFFU));
     add_agent_commands(app, choice);
     add_command(app, choice, "info", "Show what the archive holds and what can be restored",
                 [&] { return commands::info(choice.common); });
@@ -205,6 +209,11 @@ void add_commands(CLI::App& app, Choice& choice) {
         ->add_option("--older-than", choice.expire.older_than_hours,
                      "Hours since a multipart upload began; 24 by default")
         ->check(CLI::Range(1U, 87'600U));
+    CLI::App* backfill = add_command(
+        app, choice, "backfill",
+        "After a failover: archive what the old primary left unarchived, from this server's pg_wal",
+        [&] { return commands::backfill(choice.common, choice.backfill); });
+    backfill->add_flag("--dry-run", choice.backfill.is_dry_run, "Show what would be archived");
     add_fetch_command(app, choice);
     add_key_commands(app, choice);
     CLI::App* adopt = add_command(app, choice, "adopt", "Make this host the owner of a timeline",

@@ -11,11 +11,10 @@ int main(int argc, char** argv) {
     using namespace walden;
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden-fetch");
-    // Mostly the agent has the file already, and this program is small because it does nothing else.
-    // Of the two that can do the work, walden-worker starts in a millisecond and knows directories
-    // only. Both have the same exit codes from their first instruction on.
-    const auto work = [](const cli::Config& config, const cli::Arguments& arguments,
-                         std::chrono::milliseconds) -> int {
+    // Mostly the agent has the file already, and this program is small because it does nothing
+    // else. Of the two that can do the work, walden-worker starts in a millisecond and knows
+    // directories only. Both have the same exit codes from their first instruction on.
+    const auto work = [](const cli::Config& config, const cli::Arguments& arguments) -> int {
         std::vector<std::string> words = {"fetch", "--config", config.path};
         words.insert(words.end(), arguments.operands.begin(), arguments.operands.end());
         cli::become_program(

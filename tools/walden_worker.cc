@@ -1,5 +1,5 @@
-// walden-worker: does what walden-push and walden-fetch were asked for where there is no agent, on a
-// store that is a directory. Nobody types it. It links everything but libc, for it must run when
+// walden-worker: does what walden-push and walden-fetch were asked for where there is no agent, on
+// a store that is a directory. Nobody types it. It links everything but libc, for it must run when
 // PostgreSQL archives, and is a program of its own because all that makes a start slower.
 #include "base/error.h"
 #include "base/format.h"
@@ -63,9 +63,8 @@ int run(int argc, char** argv) {
 int run_fetch(int argc, char** argv) {
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden-fetch");
-    const auto work = [](const cli::Config& config, const cli::Arguments& arguments,
-                         std::chrono::milliseconds patience) {
-        return cli::fetch_here(config, arguments, patience, cli::open_local_storage);
+    const auto work = [](const cli::Config& config, const cli::Arguments& arguments) {
+        return cli::fetch_here(config, arguments, cli::open_local_storage);
     };
     return cli::run_fetch(argc - 1, argv + 1, "walden-fetch", {.work = work, .asks_agent = false});
 }

@@ -62,6 +62,7 @@ ArchiveResult Archiver::settle(PreparedFile& file,
         result.outcome = ArchiveOutcome::already_stored;
         result.stored_size = present->entry.stored_size();
     } else {
+        if (is_segment) file.entry.predecessor = find_predecessor(file, result);
         store(file, result);
     }
     if (is_segment)
@@ -121,11 +122,25 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(const PreparedFile&
     return std::nullopt;
 }
 
-void Archiver::store(PreparedFile& file, ArchiveResult& result) {
-    if (file.entry.kind == vault::FileKind::segment)
-        file.entry.predecessor = find_predecessor(file, result);
+ArchiveResult Archiver::fill(PreparedFile& file) const {
+    ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
+    const auto present = vault_.find_entry(file.entry_key);
+    if (present && present->entry.content_id != file.entry.content_id)
+        keep_conflict(file, present->entry);
+    if (present) {
+        settle_identical(file, present->entry);
+        result.outcome = ArchiveOutcome::already_stored;
+        result.stored_size = present->entry.stored_size();
+    } else {
+        store(file, result);
+    }
+    return result;
+}
+
+void Archiver::store(PreparedFile& file, ArchiveResult& result) const {
     put_contents(file, file.entry);
     result.stored_size = file.entry.stored_size();
+    mark_damage(file);
     if (vault_.publish(file.entry_key, file.entry) !=
         vault::ClusterVault::PublishOutcome::different)
         return;
@@ -134,6 +149,12 @@ void Archiver::store(PreparedFile& file, ArchiveResult& result) {
         throw Error(ErrorKind::unavailable,
                     format("entry \"{}\" was there and is gone", file.entry_key));
     keep_conflict(file, present->entry);
+}
+
+void Archiver::mark_damage(const PreparedFile& file) const {
+    if (!file.is_damaged) return;
+    static_cast<void>(vault_.publish(
+        vault_.layout().damaged_key(file.entry.file_name, file.entry.content_id), file.entry));
 }
 
 void Archiver::put_contents(const PreparedFile& file, vault::Entry& entry) const {

@@ -42,10 +42,19 @@ public:
     /// the question whether it is there.
     ArchiveResult finish(PreparedFile& file);
 
+    /// Stores a segment of a timeline that this server has left, whose content id and predecessor
+    /// are set and whose place in the line of descent the caller has proven (line_backfill.h): no claim
+    /// is asked for, and the local state is left alone. Throws as archive() does.
+    ArchiveResult fill(PreparedFile& file) const;
+
     /// For whoever stores the bytes himself, like the pipeline. Puts an entry under conflicts/ for
     /// a file whose name holds `present`, its contents too unless `file.entry` has them already,
     /// and throws Error(conflict) that names both.
     [[noreturn]] void keep_conflict(PreparedFile& file, const vault::Entry& present) const;
+
+    /// Makes sure that a listing will show a segment that is damaged at its source; before its entry
+    /// is published, so that no crash leaves one that nobody knows of. Does nothing for others.
+    void mark_damage(const PreparedFile& file) const;
 
     /// Notes in the local state what was archived last. A warning if that could not be written.
     [[nodiscard]] std::optional<std::string> remember(const LastArchived& last);
@@ -59,7 +68,7 @@ private:
     ArchiveResult settle(PreparedFile& file, const std::optional<vault::StoredEntry>& present);
     void put_contents(const PreparedFile& file, vault::Entry& entry) const;
     void settle_identical(const PreparedFile& file, const vault::Entry& present) const;
-    void store(PreparedFile& file, ArchiveResult& result);
+    void store(PreparedFile& file, ArchiveResult& result) const;
     [[nodiscard]] std::optional<std::string> save_state() const;
 
     const vault::ClusterVault& vault_;

@@ -170,6 +170,7 @@ std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedF
     auto predecessor = await_turn(job, file);
     if (!predecessor) return std::nullopt;
     file.entry.predecessor = std::move(predecessor);
+    archiver_.mark_damage(file);
     const auto outcome = vault_.publish(file.entry_key, file.entry);
     if (outcome == vault::ClusterVault::PublishOutcome::different) {
         const auto present = vault_.find_entry(file.entry_key);

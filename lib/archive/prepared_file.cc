@@ -123,6 +123,7 @@ void FilePreparer::examine_incomplete(PreparedFile& file, const wal::SegmentRepo
             .with_hint(
                 "The damage is in pg_wal itself. Take a base backup; archive.on_damaged_wal = "
                 "\"archive\" lets archiving go on.");
+    file.is_damaged = true;
     file.warnings.push_back(
         format("{}: archived as it is, marked as damaged; no recovery can pass it. Take a base "
                "backup now",

@@ -30,6 +30,7 @@ struct PreparedFile {
     std::string entry_key;  ///< empty for a partial file, whose key has its content id
     std::optional<vault::EncodedContents> contents;  ///< where somebody has encoded it already
     std::vector<std::string> warnings;
+    bool is_damaged = false;  ///< its WAL is bad, and the policy is to archive it as it is
 };
 
 /// Reads and examines files of one cluster. Immutable: safe from several threads.
@@ -51,13 +52,16 @@ public:
     [[nodiscard]] PreparedFile read(const std::string& path, Bytes buffer = {}) const;
     void examine(PreparedFile& file) const;
 
+    /// Of a segment that was read: throws Error(corrupt | foreign) unless its first page says that
+    /// it is the one of its name, of this cluster, and its size is right.
+    void require_identity(const PreparedFile& file) const;
+
     [[nodiscard]] const ArchiveSettings& settings() const { return settings_; }
 
 private:
     [[nodiscard]] PreparedFile name_file(const std::string& path) const;
     void examine_segment(PreparedFile& file) const;
     void examine_incomplete(PreparedFile& file, const wal::SegmentReport& report) const;
-    void require_identity(const PreparedFile& file) const;
     [[nodiscard]] bool was_left_inside(const PreparedFile& file, wal::Lsn valid_end) const;
 
     vault::ClusterLayout layout_;

@@ -17,6 +17,15 @@ std::string last_component(const std::string& key) {
     return key.substr(key.find_last_of('/') + 1);
 }
 
+std::vector<std::string> list_names(const vault::ClusterVault& vault, const std::string& prefix) {
+    std::vector<std::string> names;
+    vault.storage().list(prefix, "", [&](const vault::ObjectInfo& info) {
+        names.push_back(last_component(info.key));
+        return true;
+    });
+    return names;
+}
+
 void add_segment(TimelineSurvey& timeline, std::uint64_t number, std::uint64_t entry_size) {
     if (timeline.runs.empty() || timeline.runs.back().last + 1 != number)
         timeline.runs.push_back({.first = number, .last = number});
@@ -68,6 +77,26 @@ public:
             survey.newest = summarize({id, survey.runs.back().last});
             find_latest_commit(survey);
         }
+    }
+
+    /// Those below damaged/ whose segment is in the archive with that content, which it may not be
+    /// where another server had a good one.
+    [[nodiscard]] std::vector<DamagedSegment> find_damaged() {
+        std::vector<DamagedSegment> damaged;
+        for (const std::string& name : list_names(vault_, vault_.layout().damaged_prefix())) {
+            const std::string file_name = name.substr(0, name.find('.'));
+            const auto segment = wal::parse_segment_name(file_name, size_);
+            if (!segment) continue;
+            const auto stored = read_or_note(
+                [&] { return vault_.find_entry(vault_.layout().segment_key(file_name)); });
+            if (!stored || !name.ends_with("." + to_string(stored->entry.content_id))) continue;
+            const auto summary = summarize(*segment);
+            if (!summary) continue;
+            damaged.push_back({.file_name = file_name,
+                               .stopped_at = summary->facts.stopped_at,
+                               .reason = summary->facts.reason});
+        }
+        return damaged;
     }
 
     [[nodiscard]] std::vector<TimelineSurvey> take() {
@@ -151,15 +180,6 @@ private:
     std::vector<std::string> unreadable_;
 };
 
-std::vector<std::string> list_names(const vault::ClusterVault& vault, const std::string& prefix) {
-    std::vector<std::string> names;
-    vault.storage().list(prefix, "", [&](const vault::ObjectInfo& info) {
-        names.push_back(last_component(info.key));
-        return true;
-    });
-    return names;
-}
-
 }  // namespace
 
 std::optional<wal::SegmentName> segment_of_key(const std::string& key, wal::SegmentSize size) {
@@ -172,6 +192,7 @@ ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t sys
                          .timelines = {},
                          .labels = {},
                          .conflicts = {},
+                         .damaged = {},
                          .unreadable = {}};
     if (!survey.identity)
         throw Error(ErrorKind::corrupt,
@@ -183,6 +204,7 @@ ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t sys
     surveyor.list_contents();
     surveyor.list_histories();
     surveyor.finish();
+    survey.damaged = surveyor.find_damaged();
     survey.timelines = surveyor.take();
     survey.unreadable = surveyor.take_unreadable();
     survey.labels = list_names(vault, vault.layout().label_prefix());

@@ -44,12 +44,20 @@ struct TimelineSurvey {
     std::optional<wal::Timestamp> latest_commit;  ///< the newest commit or abort that was archived
 };
 
+/// WAL that was bad already when it was archived; no recovery passes it.
+struct DamagedSegment {
+    std::string file_name;
+    wal::Lsn stopped_at;
+    std::string reason;
+};
+
 struct ClusterSurvey {
     std::uint64_t system_identifier = 0;
     std::optional<vault::ClusterIdentity> identity;
     std::vector<TimelineSurvey> timelines;  ///< ascending
     std::vector<std::string> labels;     ///< object names below labels/
     std::vector<std::string> conflicts;  ///< object names below conflicts/
+    std::vector<DamagedSegment> damaged;  ///< ascending
     /// What is damaged of the objects that were read, one message for each, which names it. What it
     /// would have told is left out above.
     std::vector<std::string> unreadable;

@@ -104,7 +104,8 @@ private:
     void check_named_entries() {
         const vault::ClusterLayout& layout = vault_.layout();
         for (const std::string& prefix :
-             {layout.history_prefix(), layout.label_prefix(), layout.conflict_prefix()})
+             {layout.history_prefix(), layout.label_prefix(), layout.conflict_prefix(),
+              layout.damaged_prefix()})
             for (const std::string& key : keys_below(prefix)) {
                 known_.insert(key);
                 add(look_twice(ProblemKind::missing, key, [&] { return check_entry(key); }));

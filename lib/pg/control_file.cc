@@ -16,6 +16,18 @@ constexpr std::size_t crc_offset_min = 200;
 constexpr std::size_t crc_offset_max = 508;
 constexpr std::size_t control_file_size_max = 64 << 10;
 
+// Of ControlFileData, the same in all versions from 13 to 18: checkPoint, and in checkPointCopy (88
+// bytes) ThisTimeLineID; behind it unloggedLSN, minRecoveryPoint, minRecoveryPointTLI.
+constexpr std::size_t checkpoint_offset = 32;
+constexpr std::size_t checkpoint_timeline_offset = 48;
+constexpr std::size_t minimum_recovery_offset = 136;
+constexpr std::size_t minimum_recovery_timeline_offset = 144;
+
+WalPosition load_position(ByteView bytes, std::size_t lsn_offset, std::size_t timeline_offset) {
+    return {.lsn = {load_le<std::uint64_t>(bytes.data() + lsn_offset)},
+            .timeline = load_le<std::uint32_t>(bytes.data() + timeline_offset)};
+}
+
 /// The members before and after the segment size are the same in all versions; what comes before
 /// them is not. They begin with a constant that tells floating-point formats apart
 /// (FLOATFORMAT_VALUE), then: block size, blocks per file, WAL page size, segment size, all u32.
@@ -49,6 +61,10 @@ std::optional<ControlFile> parse_control_file(ByteView bytes) {
     const auto state = reader.read<std::uint32_t>();
     if (state > static_cast<std::uint32_t>(ClusterState::in_production)) return std::nullopt;
     control.state = static_cast<ClusterState>(state);
+    control.checkpoint = load_position(bytes, checkpoint_offset, checkpoint_timeline_offset);
+    const WalPosition minimum =
+        load_position(bytes, minimum_recovery_offset, minimum_recovery_timeline_offset);
+    if (minimum.lsn.value != 0) control.minimum_recovery = minimum;
     control.segment_size = find_segment_size(bytes);
     return control;
 }

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "wal/file_name.h"
+#include "wal/lsn.h"
 
 namespace walden::pg {
 
@@ -22,11 +23,22 @@ enum class ClusterState : std::uint32_t {
     in_production = 6,
 };
 
+/// A place in the WAL that a data directory depends on.
+struct WalPosition {
+    wal::Lsn lsn;
+    wal::TimelineId timeline = 0;
+
+    friend bool operator==(const WalPosition&, const WalPosition&) = default;
+};
+
 struct ControlFile {
     std::uint64_t system_identifier = 0;
     std::uint32_t control_version = 0;  ///< 1300 for PostgreSQL 13 to 16, 1700, 1800
     std::uint32_t catalog_version = 0;
     ClusterState state = ClusterState::starting_up;
+    WalPosition checkpoint;  ///< the latest one
+    /// How far recovery must go at least before the data is consistent; none if it need not.
+    std::optional<WalPosition> minimum_recovery;
     std::optional<wal::SegmentSize> segment_size;  ///< none if the file's layout is not a known one
 };
 

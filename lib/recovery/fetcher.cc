@@ -185,8 +185,9 @@ void Fetcher::require_no_later_switch(const wal::WalFileName& name,
                            "it, at {}: a hole, not the end of WAL",
                            file_name, history->timeline(), name.timeline, to_string(*span.end)))
                     .with_hint(
-                        "The server that wrote it may have died before it archived it. If its "
-                        "pg_wal, or a standby's, still has the file, push it.");
+                        "The server that wrote it may have died before it archived it. \"walden "
+                        "backfill\" on the server that was promoted archives what its pg_wal "
+                        "still has.");
     }
 }
 

@@ -108,6 +108,15 @@ public:
         return conflict_prefix() + std::string(file_name) + "." + to_string(id);
     }
 
+    [[nodiscard]] std::string damaged_prefix() const { return prefix_ + "damaged/"; }
+
+    /// Where the entry of a segment that was damaged at its source is kept a second time, so that a
+    /// listing shows it.
+    [[nodiscard]] std::string damaged_key(std::string_view file_name,
+                                          const crypto::ContentId& id) const {
+        return damaged_prefix() + std::string(file_name) + "." + to_string(id);
+    }
+
 private:
     std::string prefix_;
 };

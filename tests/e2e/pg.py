@@ -1,4 +1,5 @@
-"""PostgreSQL 15 for the scenarios: a server on a private socket that every scenario owns.
+"""PostgreSQL for the scenarios: a server on a private socket that every scenario owns. Version 15 of
+Debian, or the server whose programs lie in $WALDEN_E2E_POSTGRES (13 to 18; the clients are Debian's).
 
 A Cluster is started as a child of the test, so its end is seen at once and with its exit code.
 It never listens on TCP. fsync is off: the scenarios end processes, they do not cut the power.
@@ -12,6 +13,7 @@ import subprocess
 from scenario import Failed, Skip, bound, check, wait_for
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+SERVER_BIN = pathlib.Path(os.environ.get("WALDEN_E2E_POSTGRES", BIN))
 DEFAULTS = {
     "listen_addresses": "", "fsync": "off", "shared_buffers": "16MB", "max_connections": "20",
     "autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "4GB", "wal_level": "replica",
@@ -31,6 +33,14 @@ def require_postgres():
     for program in ("postgres", "initdb", "pg_basebackup", "psql", "pgbench"):
         if not (BIN / program).exists():
             raise Skip(f"PostgreSQL 15 is not installed: no {BIN / program}")
+    if not (SERVER_BIN / "postgres").exists():
+        raise Skip(f"there is no PostgreSQL in {SERVER_BIN}")
+
+
+def server_major():
+    """The major version of the servers: 15."""
+    done = subprocess.run([SERVER_BIN / "postgres", "--version"], capture_output=True, check=True)
+    return int(done.stdout.split()[2].split(b".")[0])
 
 
 def quote(value):
@@ -58,8 +68,8 @@ class Cluster:
 
     def initdb(self, data_checksums=True):
         options = ["-k"] if data_checksums else []
-        self.scenario.run([BIN / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust",
-                           "--no-sync", "--no-locale", "-E", "UTF8", "--no-instructions",
+        self.scenario.run([SERVER_BIN / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust",
+                           "--no-sync", "--no-locale", "-E", "UTF8",
                            f"--wal-segsize={self.wal_segsize}", *options])
         with open(self.data / "postgresql.conf", "a", encoding="utf-8") as file:
             file.write("\ninclude 'e2e.conf'\n")
@@ -91,8 +101,26 @@ class Cluster:
 
     def base_backup(self, directory):
         """Takes a base backup without WAL (the archive must have it); returns its directory."""
+        if SERVER_BIN != BIN:
+            return self.copied_backup(directory)
         self.scenario.run([BIN / "pg_basebackup", "-h", self.sockets, "-p", self.port, "-U",
                            "postgres", "-D", directory, "-c", "fast", "-X", "none", "--no-sync"])
+        return directory
+
+    def copied_backup(self, directory):
+        """The same by copying the files, for pg_basebackup refuses servers newer than itself."""
+        begin, end = (("pg_backup_start('x', true)", "pg_backup_stop(false)") if server_major() >= 15
+                      else ("pg_start_backup('x', true, false)", "pg_stop_backup(false, false)"))
+        done = self.scenario.run(
+            [BIN / "psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-p",
+             self.port, "-U", "postgres", "-d", "postgres", "-c", f"select {begin}",
+             "-c", f"\\! cp -a {self.data} {directory}", "-c", f"select labelfile from {end}"])
+        label = done.out[done.out.index("START WAL LOCATION"):].rstrip("\n") + "\n"
+        self.scenario.write(directory / "backup_label", label)
+        (directory / "postmaster.pid").unlink()
+        for path in (directory / "pg_wal").rglob("*"):
+            if path.is_file():
+                path.unlink()
         return directory
 
     # ---- running it --------------------------------------------------------------------------
@@ -104,7 +132,7 @@ class Cluster:
             self.scenario.own(self.log_path)
             # Should the test itself be killed, the server ends with it.
             self.process = self.scenario.start(
-                ["setpriv", "--pdeathsig", "QUIT", BIN / "postgres", "-D", self.data], cwd=self.data,
+                ["setpriv", "--pdeathsig", "QUIT", SERVER_BIN / "postgres", "-D", self.data], cwd=self.data,
                 env=env, stdout=log, stderr=subprocess.STDOUT)
         return self
 

@@ -1,31 +1,92 @@
 #!/usr/bin/env python3
-"""No damage to the archive ever makes PostgreSQL open with fewer rows than were archived.
+"""No fault of the archive ever makes PostgreSQL open with fewer rows than were archived.
 
-usage: test_restore_faults.py recovery|standby|promote objects|world
+usage: test_restore_faults.py MODE GROUP [AGENT...]
+
+MODE is recovery, standby, promote or rewind; GROUP objects, world or network (restore_situation.py);
+AGENT absent, present or killed, any of them for each fault. Without one they take turns, each mode
+beginning with another; WALDEN_RECOVERY_MATRIX=full stands for all three.
 
 PostgreSQL takes exit codes 1 to 125 of restore_command, and also zeros, flipped bits or another
-segment's bytes, for the end of WAL: it opens the database there and loses the rest without a
-word. Every damage of restore_situation.py is crossed with archive recovery, with a standby and
-with a standby that is promoted (faults 36-49, invariants 14-20). Required each time: no server
-that has left recovery misses a row, the server's log names the cause, and after the repair
-recovery resumes and has all rows.
+segment's bytes, for the end of WAL: it opens the database there and loses the rest without a word.
+Every fault is crossed with every way to recover, and with the recovering side's agent not used, used,
+and killed again and again (faults 36-55, invariants 14-21). Required each time: no server that has
+left recovery misses a row, a refusal names the cause, and after the repair recovery goes on and has
+all rows.
 """
 
+import os
+import pathlib
+import random
+import signal
 import sys
+import threading
 
-from pg import Cluster
-from restore_situation import GROUPS, describe, prepare
-from scenario import check, check_equal, main, step, wait_for
+from pg import BIN, SERVER_BIN, Cluster
+from restore_situation import (GROUPS, SPEAKER, describe, prepare,
+                               stop_where_a_standby_would_ask_again)
+from s3_store import S3Store
+from scenario import Skip, check, check_equal, main, step, wait_for
 from walden import Walden
 
+AGENTS = ("absent", "present", "killed")
+# A refusal of the network group takes so long; slow, the victim comes in less.
+IMPATIENT = {"deadline": "800ms", "history_deadline": "800ms"}
+IMPATIENT_STORE = {"connect_timeout": "300ms", "stall_timeout": "300ms", "request_timeout": "5s"}
 
-def new_server(situation, signal_file, number):
-    """A server over a copy of the backup, with a walden configuration of its own."""
-    server = Cluster.from_backup(situation.scenario, f"r{number}", situation.backup, signal_file)
-    situation.server = server
-    situation.reader = Walden(situation.scenario, server, name=f"r{number}.walden",
-                              store=situation.store, key_file=situation.key_file)
-    return server.configure(restore_command=situation.reader.restore_command())
+
+class AgentKiller(threading.Thread):
+    """Kills the recovering side's agents of one scenario, at random moments, until it is stopped."""
+
+    def __init__(self, scenario):
+        super().__init__(daemon=True)
+        self.mark = f"WALDEN_E2E_RUN={scenario.directory}".encode()
+        self.stopping = threading.Event()
+        self.killed_count = 0
+
+    def run(self):
+        while not self.stopping.wait(random.uniform(0.01, 0.3)):
+            for pid in self.agents():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                    self.killed_count += 1
+                except ProcessLookupError:
+                    pass
+
+    def agents(self):
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                if (entry.name.isdigit() and (entry / "comm").read_text() == "walden\n"
+                        and b"\0agent\0" in (entry / "cmdline").read_bytes()
+                        and self.mark in (entry / "environ").read_bytes().split(b"\0")):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+        return found
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+
+
+def reader_of(situation, server, agent):
+    """The walden configuration of a recovering server."""
+    reader = Walden(situation.scenario, server, name=f"{server.name}.walden", store=situation.store,
+                    key_file=situation.key_file, agent={"enabled": agent != "absent"})
+    if isinstance(situation.store, S3Store):
+        reader.configure(fetch=IMPATIENT, store=IMPATIENT_STORE)
+    situation.server, situation.reader = server, reader
+    return reader
+
+
+def new_server(situation, mode, name, agent):
+    """A server that is to recover, with a walden configuration of its own."""
+    source = situation.diverged if mode == "rewind" else situation.backup
+    signal_file = {"recovery": "recovery.signal", "rewind": None}.get(mode, "standby.signal")
+    server = Cluster.from_backup(situation.scenario, name, source, signal_file)
+    return server.configure(
+        restore_command=reader_of(situation, server, agent).restore_command())
 
 
 def settle(situation, server, damage):
@@ -44,7 +105,7 @@ def check_nothing_lost(situation, server, what):
 
 def check_reason(situation, server, damage):
     """The server's log holds a refusal that names the cause."""
-    said = [line for line in server.log().splitlines() if "walden-fetch:" in line]
+    said = [line for line in server.log().splitlines() if SPEAKER.search(line)]
     check(damage.is_reported(situation, server.log()),
           f"{damage.name}: a message of walden-fetch names the cause "
           f"({damage.subject} {', '.join(damage.words)}): {said[-3:]}")
@@ -55,6 +116,7 @@ def resume(situation, server, state, what):
     def complete():
         if server.exit_code() is not None:
             server.reap()
+        if server.process is None:
             server.launch()
         return server.state() == state and server.count("t") == situation.rows
     wait_for(complete, f"recovery of all rows, {what}", 90)
@@ -65,8 +127,9 @@ def in_recovery(situation, server, damage):
     server.launch()
     wait_for(lambda: server.state() in ("stopped", "running"), f"end with: {damage.name}", 90)
     check_nothing_lost(situation, server, damage.name)
-    check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
-    check_reason(situation, server, damage)
+    if not damage.is_harmless:
+        check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
+        check_reason(situation, server, damage)
     situation.repair()
     resume(situation, server, "running", f"after the repair of: {damage.name}")
 
@@ -74,6 +137,9 @@ def in_recovery(situation, server, damage):
 def as_standby(situation, server, damage):
     """standby.signal: may stop or wait, stays in recovery in any case."""
     server.launch()
+    if damage.is_harmless:
+        resume(situation, server, "recovering", damage.name)
+        return
     settle(situation, server, damage)
     check(server.state() != "running", f"{damage.name}: the standby stays in recovery")
     check_reason(situation, server, damage)
@@ -83,42 +149,120 @@ def as_standby(situation, server, damage):
 
 def as_promoted(situation, server, damage):
     """standby.signal and a promote request while the damage is there."""
+    if isinstance(situation.store, S3Store):
+        stop_where_a_standby_would_ask_again(situation)
     server.launch()
-    settle(situation, server, damage)
-    server.request_promotion()
-    wait_for(lambda: server.state() in ("stopped", "running"), f"promotion with: {damage.name}", 90)
-    check_nothing_lost(situation, server, damage.name)
-    check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
-    check_reason(situation, server, damage)
-    (server.data / "promote").unlink(missing_ok=True)
-    situation.repair()
-    resume(situation, server, "recovering", f"after the repair of: {damage.name}")
+    if damage.is_harmless:
+        resume(situation, server, "recovering", damage.name)
+    else:
+        settle(situation, server, damage)
+        server.request_promotion()
+        wait_for(lambda: server.state() in ("stopped", "running"),
+                 f"promotion with: {damage.name}", 90)
+        check_nothing_lost(situation, server, damage.name)
+        check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
+        check_reason(situation, server, damage)
+        (server.data / "promote").unlink(missing_ok=True)
+        situation.repair()
+        resume(situation, server, "recovering", f"after the repair of: {damage.name}")
     server.promote()
     check_nothing_lost(situation, server, damage.name)
 
 
-MODES = {"recovery": ("recovery.signal", in_recovery), "standby": ("standby.signal", as_standby),
-         "promote": ("standby.signal", as_promoted)}
+def rewind(situation, server):
+    """Runs pg_rewind, which calls restore_command; its words go into the server's log."""
+    done = situation.scenario.run(
+        [BIN / "pg_rewind", "-D", server.data, "--source-pgdata", situation.successor, "-c",
+         "--no-sync"], ok=False)
+    with open(server.log_path, "a", encoding="utf-8") as log:
+        log.write(done.text)
+    return done
+
+
+def by_rewind(situation, server, damage):
+    """pg_rewind of the old primary: asks backwards, from elsewhere, for files of other names than the
+    server does (fault 54). It may stop, and must then be repeatable; then a standby has all rows."""
+    done = rewind(situation, server)
+    if not damage.is_harmless and not damage.spares_rewind:
+        check(done.code != 0, f"{damage.name}: pg_rewind fails: {done.text}")
+        check_reason(situation, server, damage)
+    situation.repair()
+    if done.code != 0:
+        again = rewind(situation, server)
+        check_equal(again.code, 0, f"pg_rewind after the repair of {damage.name}: {again.text}")
+    start_rewound(situation, server, f"rewound after: {damage.name}")
+
+
+def start_rewound(situation, server, what):
+    situation.scenario.write(server.data / "standby.signal", "")
+    # The configuration is the source's now.
+    server.configure(restore_command=situation.reader.restore_command())
+    resume(situation, server, "recovering", what)
+
+
+MODES = {"recovery": in_recovery, "standby": as_standby, "promote": as_promoted,
+         "rewind": by_rewind}
+
+
+def without_damage(situation, mode):
+    step(f"without damage: all rows; {describe(situation)}")
+    server = new_server(situation, mode, "r0", "absent")
+    if mode == "rewind":
+        done = rewind(situation, server)
+        check_equal(done.code, 0, f"pg_rewind: {done.text}")
+        start_rewound(situation, server, "no damage")
+    else:
+        resume(situation, server, "running" if mode == "recovery" else "recovering", "no damage")
+    discard(situation, server)
+
+
+def discard(situation, server):
+    server.stop("immediate")
+    situation.scenario.clusters.remove(server)
+    situation.scenario.remove_tree(server.data)
+
+
+def run_case(situation, mode, agent, damage, number):
+    step(f"{mode}, agent {agent}: {damage.name}")
+    server = new_server(situation, mode, f"r{number}", agent)
+    killer = AgentKiller(situation.scenario) if agent == "killed" else None
+    if killer:
+        killer.start()
+    try:
+        damage.apply(situation)
+        MODES[mode](situation, server, damage)
+    finally:
+        if killer:
+            killer.stop()
+    discard(situation, server)
+    if agent != "absent":
+        situation.reader.run("walden", "agent", "--stop", cwd=situation.scenario.directory, ok=False)
+
+
+def cases(mode, group, agents):
+    """[(agent, damage)], of all damages of the group."""
+    if not agents and os.environ.get("WALDEN_RECOVERY_MATRIX") == "full":
+        agents = AGENTS
+    if agents:
+        return [(agent, damage) for damage in GROUPS[group] for agent in agents]
+    begin = list(MODES).index(mode)
+    return [(AGENTS[(begin + number) % len(AGENTS)], damage)
+            for number, damage in enumerate(GROUPS[group])]
 
 
 def body(scenario):
-    mode, group = sys.argv[1:3]
-    signal_file, run = MODES[mode]
-    situation = prepare(scenario)
+    mode, group, *agents = sys.argv[1:]
+    if mode == "rewind" and SERVER_BIN != BIN:
+        raise Skip("there is no pg_rewind of that version")
+    store = S3Store(scenario, "strict") if group == "network" else None
+    situation = prepare(scenario, store)
     situation.mode = mode
-    step(f"without damage: all rows; {describe(situation)}")
-    server = new_server(situation, signal_file, 0)
-    server.launch()
-    resume(situation, server, "running" if mode == "recovery" else "recovering", "no damage")
-    server.stop("immediate")
-    for number, damage in enumerate(GROUPS[group], start=1):
-        step(f"{mode}: {damage.name}")
-        server = new_server(situation, signal_file, number)
-        damage.apply(situation)
-        run(situation, server, damage)
-        server.stop("immediate")
-        scenario.clusters.remove(server)
-        scenario.remove_tree(server.data)
+    if mode == "rewind":
+        situation.victim = situation.last
+        situation.neighbour = situation.before_the_victim_on_timeline_1()
+    without_damage(situation, mode)
+    for number, (agent, damage) in enumerate(cases(mode, group, agents), start=1):
+        run_case(situation, mode, agent, damage, number)
 
 
 main(body)

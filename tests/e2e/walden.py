@@ -61,9 +61,12 @@ class Objects:
         raise NotImplementedError
 
     def matching(self, kind, name):
-        """Places of the objects below a folder called `kind` whose file name begins with `name`."""
-        return [path for key, path in self.objects().items()
-                if f"/{kind}/" in key and path.name.startswith(name)]
+        """Places of the objects below a folder called `kind` whose file name begins with `name`; of
+        the cluster "main" if it has any, for another one may have the same names."""
+        found = {key: path for key, path in self.objects().items()
+                 if f"/{kind}/" in key and path.name.startswith(name)}
+        main = [path for key, path in found.items() if key.startswith("clusters/main/")]
+        return main or list(found.values())
 
     def entry(self, segment):
         """The entry of a WAL segment."""

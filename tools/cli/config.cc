@@ -348,6 +348,10 @@ std::vector<Setting> all_settings() {
          }},
         {{"fetch.deadline", "\"60s\"", "until when walden-fetch tries again"},
          [](Config& c, const toml::node& n) { c.fetch_deadline = duration_of(n); }},
+        {{"fetch.history_deadline", "\"180s\"",
+          "the same for timeline histories, without which recovery takes a wrong line; on a standby, "
+          "which asks again, fetch.deadline holds for them, too"},
+         [](Config& c, const toml::node& n) { c.fetch_history_deadline = duration_of(n); }},
         {{"fetch.hole_patience", "\"5s\"",
           "how long a segment is waited for that is missing before a later one: an agent publishes "
           "a few at a time"},

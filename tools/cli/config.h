@@ -48,6 +48,7 @@ struct Config {
 
     OnStandbyError on_standby_error = OnStandbyError::retry;
     std::chrono::milliseconds fetch_deadline{60'000};
+    std::chrono::milliseconds fetch_history_deadline{180'000};
     std::chrono::milliseconds fetch_hole_patience{5'000};
     std::size_t fetch_prefetch_size = std::size_t{256} << 20;  ///< bytes; 0: nothing is prefetched
     std::size_t fetch_in_flight = 8;

@@ -133,14 +133,11 @@ std::optional<int> fetch_by_agent(const Config& config, const Arguments& argumen
 }
 
 int fetch_and_deliver(const Arguments& arguments, const FetchOptions& options) {
-    const auto began_at = agent::Clock::now();
     const Config config = read_config(arguments.config_path);
     // Before keys and store are opened: mostly the file is here already.
     if (options.asks_agent)
         if (const auto code = fetch_by_agent(config, arguments)) return *code;
-    const auto spent =
-        std::chrono::duration_cast<std::chrono::milliseconds>(agent::Clock::now() - began_at);
-    return options.work(config, arguments, config.fetch_deadline - spent);
+    return options.work(config, arguments);
 }
 
 }  // namespace

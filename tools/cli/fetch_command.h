@@ -1,11 +1,10 @@
-// What walden-fetch does, walden-worker where there is no agent, and `walden fetch` for the stores that
-// neither can reach.
+// What walden-fetch does, walden-worker where there is no agent, and `walden fetch` for the stores
+// that neither can reach.
 #pragma once
 
 #include "tools/cli/arguments.h"
 #include "tools/cli/config.h"
 
-#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -24,8 +23,8 @@ enum FetchExitCode : int {
 };
 
 struct FetchOptions {
-    /// Does the work, for as long as it may take, and returns the exit status or throws.
-    std::function<int(const Config&, const Arguments&, std::chrono::milliseconds patience)> work;
+    /// Does the work and returns the exit status, or throws.
+    std::function<int(const Config&, const Arguments&)> work;
     bool asks_agent = false;  ///< before it works
 };
 

@@ -7,6 +7,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+
 namespace walden::cli {
 
 namespace {
@@ -29,6 +32,15 @@ bool standby_will_ask_again(const Config& config, const std::string& path) {
            ::access("standby.signal", F_OK) == 0;
 }
 
+/// Archive recovery that is told "no such history" takes a wrong line of descent, so it is worth
+/// waiting for. A standby is not kept waiting: it asks again, and may be streaming by then.
+std::chrono::milliseconds deadline_for(const Config& config, const Arguments& arguments) {
+    const bool is_history = arguments.operands[0].ends_with(".history");
+    return is_history && !standby_will_ask_again(config, arguments.operands[1])
+               ? std::max(config.fetch_deadline, config.fetch_history_deadline)
+               : config.fetch_deadline;
+}
+
 std::optional<recovery::FetchedFile> fetch(const Config& config, const std::string& file_name,
                                            std::chrono::milliseconds patience,
                                            const StorageOpener& open) {
@@ -41,12 +53,11 @@ std::optional<recovery::FetchedFile> fetch(const Config& config, const std::stri
 
 }  // namespace
 
-int fetch_here(const Config& config, const Arguments& arguments,
-               std::chrono::milliseconds patience, const StorageOpener& open) {
+int fetch_here(const Config& config, const Arguments& arguments, const StorageOpener& open) {
     const std::string& file_name = arguments.operands[0];
     std::optional<recovery::FetchedFile> file;
     try {
-        file = fetch(config, file_name, patience, open);
+        file = fetch(config, file_name, deadline_for(config, arguments), open);
     } catch (const Error& error) {
         if (!is_transient(error.kind()) || !standby_will_ask_again(config, arguments.operands[1]))
             throw;

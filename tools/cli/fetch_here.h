@@ -4,13 +4,11 @@
 #include "tools/cli/fetch_command.h"
 #include "tools/cli/session.h"
 
-#include <chrono>
-
 namespace walden::cli {
 
-/// Fetches and delivers the file in this process, from the storage that `open` opens, trying for
-/// `patience`. Returns the exit status and throws what ends in another one.
+/// Fetches and delivers the file in this process, from the storage that `open` opens. Returns the
+/// exit status and throws what ends in another one.
 [[nodiscard]] int fetch_here(const Config& config, const Arguments& arguments,
-                             std::chrono::milliseconds patience, const StorageOpener& open);
+                             const StorageOpener& open);
 
 }  // namespace walden::cli

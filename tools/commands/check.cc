@@ -1,8 +1,10 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/random.h"
+#include "inspect/descent.h"
 #include "inspect/survey.h"
 #include "pg/control_file.h"
+#include "pg/recovery_start.h"
 #include "pg/server.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
@@ -14,6 +16,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <vector>
 
 namespace walden::commands {
@@ -131,7 +134,53 @@ void check_uploads(const cli::Config& config, Checker& checker) {
                         "lifecycle rule (AbortIncompleteMultipartUpload).");
 }
 
-void check_archive(const cli::Session& session, Checker& checker) {
+/// Of the timelines that have one that can be read.
+std::map<wal::TimelineId, wal::TimelineHistory> histories_of(const inspect::ClusterSurvey& survey) {
+    std::map<wal::TimelineId, wal::TimelineHistory> histories;
+    for (const auto& timeline : survey.timelines)
+        if (timeline.history) histories.emplace(timeline.timeline, *timeline.history);
+    return histories;
+}
+
+/// Whether recovery of this data directory can follow the timeline that it is to follow: what
+/// PostgreSQL says when it cannot, "requested timeline is not a child of this server's history",
+/// names neither the way out nor where that timeline came from.
+void check_descent(const cli::Config& config, const inspect::ClusterSurvey& survey,
+                   wal::TimelineId wanted, Checker& checker) {
+    const auto start = pg::read_recovery_start(config.pgdata);
+    if (!start) return;
+    const pg::WalPosition minimum = start->minimum_recovery.value_or(pg::WalPosition{});
+    const auto histories = histories_of(survey);
+    const wal::TimelineId own = std::max(start->checkpoint.timeline, minimum.timeline);
+    const wal::TimelineId target =
+        wanted != 0 ? wanted : inspect::newest_timeline(own, histories);
+    if (target == own && wanted == 0) return;
+    const auto history = histories.find(target);
+    if (history == histories.end() && target != 1) {
+        checker.problem(format("the archive has no history of timeline {} that can be read", target),
+                        "\"walden info\" lists its timelines; reading them takes a read key.");
+        return;
+    }
+    const auto problem = inspect::explain_descent(
+        history == histories.end() ? wal::TimelineHistory(target) : history->second,
+        {.checkpoint = start->checkpoint.lsn,
+         .timeline = start->checkpoint.timeline,
+         .minimum_recovery = start->minimum_recovery
+                                 ? std::optional<wal::Lsn>(minimum.lsn)
+                                 : std::nullopt,
+         .minimum_recovery_timeline = minimum.timeline});
+    if (!problem)
+        checker.ok(format("recovery of \"{}\" can follow timeline {}", config.pgdata, target));
+    else if (start->mode == pg::RecoveryMode::none && wanted == 0)
+        checker.warning(
+            format("recovery to the latest timeline does not follow this server: {}", problem->text),
+            format("If timeline {} took over, this server must not go on. {}", target,
+                   problem->hint));
+    else
+        checker.problem(problem->text, problem->hint);
+}
+
+void check_archive(const cli::Session& session, const CheckOptions& options, Checker& checker) {
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     checker.ok(format("cluster \"{}\" (system identifier {}) is registered",
@@ -146,10 +195,14 @@ void check_archive(const cli::Session& session, Checker& checker) {
                 "them harmless.");
         if (timeline.timeline > 1 && !timeline.has_history_file)
             checker.problem(format("the history of timeline {} is missing", timeline.timeline), "");
-        if (timeline.newest && timeline.newest->facts.is_damaged())
-            checker.problem(format("the newest segment {} is damaged", timeline.newest->file_name),
-                            "The damage was in pg_wal already. Take a base backup.");
     }
+    for (const auto& segment : survey.damaged)
+        checker.problem(format("{} was damaged when it was archived, at {}: {}", segment.file_name,
+                               to_string(segment.stopped_at), segment.reason),
+                        "No recovery can pass it: the damage was in pg_wal already. A base backup "
+                        "taken after it makes it harmless. Look for failing memory or disks.");
+    checker.group(
+        [&] { check_descent(session.config(), survey, options.target_timeline, checker); });
     for (const std::string& message : survey.unreadable)
         checker.problem(message,
                         "\"walden verify\" finds all that is damaged, man walden says what to do.");
@@ -314,7 +367,7 @@ int check(const Common& common, const CheckOptions& options) {
         checker.group([&] { check_keys(session, checker); });
         checker.group([&] { check_store(session, checker); });
         checker.group([&] { check_uploads(config, checker); });
-        checker.group([&] { check_archive(session, checker); });
+        checker.group([&] { check_archive(session, options, checker); });
         if (options.asks_server) checker.group([&] { check_server(session, options, checker); });
     });
     const auto& findings = checker.findings();

@@ -24,6 +24,7 @@ struct CheckOptions {
     bool asks_server = true;
     std::string conninfo;  ///< libpq's; empty: PGHOST and the like
     bool archives = true;  ///< has the server end its segment, and waits until that is archived
+    std::uint32_t target_timeline = 0;  ///< that recovery is to follow; 0: the latest
 };
 
 int check(const Common& common, const CheckOptions& options);
@@ -37,6 +38,12 @@ struct VerifyOptions {
 int verify(const Common& common, const VerifyOptions& options);
 
 int adopt(const Common& common, std::uint32_t timeline);
+
+struct BackfillOptions {
+    bool is_dry_run = false;
+};
+
+int backfill(const Common& common, const BackfillOptions& options);
 
 struct AgentOptions {
     bool stops = false;  ///< the running one, instead of being one

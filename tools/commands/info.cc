@@ -65,9 +65,6 @@ void print_timeline(const TimelineSurvey& timeline, wal::SegmentSize size) {
         print_line(format("    GAP          {} .. {}   {} missing; recovery ends before it",
                           name_of(timeline, gap.first, size), name_of(timeline, gap.last, size),
                           count_text(gap.count(), "segment")));
-    if (timeline.newest && timeline.newest->facts.is_damaged())
-        print_line(format("    DAMAGED      {} at {}", timeline.newest->file_name,
-                          to_string(timeline.newest->facts.stopped_at)));
     if (timeline.latest_commit)
         print_line(format("    last commit  {}", wal::to_utc_text(*timeline.latest_commit)));
     if (timeline.newest)
@@ -114,10 +111,16 @@ cli::Json timeline_json(const TimelineSurvey& timeline, wal::SegmentSize size) {
 }
 
 cli::Json cluster_json(const std::string& name, const ClusterSurvey& survey) {
+    cli::Json damaged = cli::Json::array();
+    for (const inspect::DamagedSegment& segment : survey.damaged)
+        damaged.push_back({{"segment", segment.file_name},
+                           {"lsn", to_string(segment.stopped_at)},
+                           {"reason", segment.reason}});
     cli::Json json = {{"name", name},
                       {"system_identifier", format("{}", survey.system_identifier)},
                       {"labels", survey.labels},
                       {"conflicts", survey.conflicts},
+                      {"damaged", damaged},
                       {"unreadable", survey.unreadable},
                       {"timelines", cli::Json::array()}};
     if (!survey.identity) return json;
@@ -149,6 +152,9 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey) {
     for (const std::string& conflict : survey.conflicts)
         print_line(format("\n  CONFLICT: {} was written by two servers; the later one is kept apart",
                           conflict));
+    for (const inspect::DamagedSegment& segment : survey.damaged)
+        print_line(format("\n  DAMAGED AT ITS SOURCE: {} at {}: {}; no recovery can pass it",
+                          segment.file_name, to_string(segment.stopped_at), segment.reason));
     for (const std::string& message : survey.unreadable)
         print_line(format("\n  UNREADABLE: {}", message));
 }

@@ -42,6 +42,22 @@ TEST_CASE("a control file tells the cluster, its versions and its state", "[pg][
         CHECK(parse_control_file(make_control(288, state)).has_value() == (state <= 6));
 }
 
+TEST_CASE("a control file tells what recovery would begin with", "[pg][control]") {
+    Bytes bytes = make_control();
+    const auto seal = [&] { store_le(&bytes[288], crc32c(ByteView(bytes).first(288))); };
+    store_le(&bytes[32], std::uint64_t{0x1A'0200'0060});
+    store_le(&bytes[48], std::uint32_t{3});
+    store_le(&bytes[136], std::uint64_t{0x1A'0300'0000});
+    store_le(&bytes[144], std::uint32_t{4});
+    seal();
+    const auto control = parse_control_file(bytes);
+    CHECK(control->checkpoint == WalPosition{{0x1A'0200'0060}, 3});
+    CHECK(control->minimum_recovery == WalPosition{{0x1A'0300'0000}, 4});
+    store_le(&bytes[136], std::uint64_t{0});
+    seal();
+    CHECK_FALSE(parse_control_file(bytes)->minimum_recovery.has_value());
+}
+
 TEST_CASE("every flipped bit and every cut of the struct is found (torn reads happen)",
           "[pg][control]") {
     const Bytes bytes = make_control();

@@ -65,6 +65,7 @@ TEST_CASE("what is not given has its default", "[config]") {
     CHECK(config.archive_deadline == 60s);
     CHECK(config.on_standby_error == OnStandbyError::retry);
     CHECK(config.fetch_deadline == 60s);
+    CHECK(config.fetch_history_deadline == 180s);
     CHECK(config.fetch_damaged_wal == recovery::DamagedWalPolicy::refuse);
 }
 
@@ -89,6 +90,7 @@ deadline = "500ms"
 standby_on_error = "stop"
 on_damaged_wal = "deliver"
 deadline = "24h"
+history_deadline = "23h"
 )");
     CHECK(config.cluster == "db_2-x");
     CHECK(config.pgdata == "/srv/pg");
@@ -104,6 +106,7 @@ deadline = "24h"
     CHECK(config.on_standby_error == OnStandbyError::stop);
     CHECK(config.fetch_damaged_wal == recovery::DamagedWalPolicy::deliver);
     CHECK(config.fetch_deadline == 24h);
+    CHECK(config.fetch_history_deadline == 23h);
 }
 
 TEST_CASE("the key comes from a file, a variable, a command or a passphrase, or there is none",
@@ -239,7 +242,7 @@ TEST_CASE("each default that the help shows may be written out", "[config]") {
         if (help.default_value == "required" || help.default_value == "unset") continue;
         CHECK(refusal(minimal + format("{} = {}\n", help.name, help.default_value)) == "accepted");
     }
-    CHECK(setting_help().size() == 45);
+    CHECK(setting_help().size() == 46);
 }
 
 TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[config]") {
