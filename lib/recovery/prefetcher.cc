@@ -112,12 +112,12 @@ bool Prefetcher::await(std::unique_lock<std::mutex>& lock, const JobPointer& job
     return true;
 }
 
-/// What was fetched ahead leaves in any case: it is used once, and its absence or failure decides
-/// nothing.
+/// What was fetched ahead is used once. That it was absent, or failed, decides nothing; the marker
+/// stays, so that it is not tried again now.
 std::optional<Delivery> Prefetcher::take(const JobPointer& job, bool was_ready) {
+    if (job->state != State::ready) return std::nullopt;
     const auto place = ahead_.find(job->name);
     if (place != ahead_.end() && place->second == job) ahead_.erase(place);
-    if (job->state != State::ready) return std::nullopt;
     if (!job->file->is_untouched()) {
         ++counts_.discarded_count;
         counts_.last_failure =
