@@ -77,6 +77,9 @@ public:
     /// All bytes, taken or not.
     [[nodiscard]] ByteView bytes() const { return {begin_, size_}; }
 
+    /// The same to be written, by whoever has made the stream that long.
+    [[nodiscard]] MutableByteView filled() { return {begin_, size_}; }
+
     [[nodiscard]] std::size_t size() const { return size_; }
 
     /// What has not been taken.
