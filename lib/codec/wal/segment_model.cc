@@ -16,6 +16,7 @@ void CommonStreams::list(std::vector<StreamSlot>& slots) {
                               {&btree_specials, 16, StreamClass::page_rows},
                               {&small_specials, 8, StreamClass::page_rows},
                               {&page_gaps, 8, StreamClass::tuple_rows},
+                              {&uniform_pages, 4, StreamClass::page_rows},
                               {&insert_codes, 0, StreamClass::control},
                               {&rare_rows, 0, StreamClass::record_data},
                               {&rare_data, 0, StreamClass::record_data},

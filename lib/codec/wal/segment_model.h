@@ -38,8 +38,7 @@ inline constexpr std::uint16_t item_size_max = 600;
 struct Relation {
     std::uint64_t bytes = 0;  ///< data and images in the content; only while splitting
     bool has_own_streams = false;
-    bool is_index = false;  ///< pages have a special space; only while splitting
-    ItemModel page_items;   ///< sizes are multiples of 8
+    ItemModel page_items;  ///< sizes are multiples of 8
     ItemModel inserted_rows;
 
     Stream* data = nullptr;
@@ -66,6 +65,7 @@ struct CommonStreams {
     Stream btree_specials;  ///< special spaces of 16 bytes, ...
     Stream small_specials;  ///< ... of 8
     Stream page_gaps;       ///< words of pages that belong to no item
+    Stream uniform_pages;   ///< flags and length of pages whose line pointers are all alike
     Stream insert_codes;    ///< how each multi-insert is stored
     Stream rare_rows;       ///< of templates without streams of their own
     Stream rare_data;
