@@ -30,6 +30,13 @@ struct PreparedFile {
     std::string entry_key;  ///< empty for a partial file, whose key has its content id
     std::optional<vault::EncodedContents> contents;  ///< where somebody has encoded it already
     std::vector<std::string> warnings;
+
+    /// Why its contents are not encoded as WAL, where they should be; once they have been put.
+    [[nodiscard]] codec::PlainReason plain_reason() const {
+        const bool is_wal =
+            entry.kind == vault::FileKind::segment || entry.kind == vault::FileKind::partial;
+        return is_wal ? entry.plain_reason() : codec::PlainReason::none;
+    }
 };
 
 /// "name" for "some/where/name".
