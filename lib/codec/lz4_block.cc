@@ -1,6 +1,6 @@
 // The door to liblz4.
 #include "codec/blocks.h"
-#include "codec/pieces.h"
+#include "codec/chunks.h"
 #include "codec/pool.h"
 
 #include <lz4.h>
@@ -50,14 +50,14 @@ bool decompress(ByteView compressed, MutableByteView out) {
     return size >= 0 && static_cast<std::size_t>(size) == out.size();
 }
 
-std::optional<std::size_t> compress_piece(ByteView plain, MutableByteView out, PieceKind, int) {
+std::optional<std::size_t> compress_chunk(ByteView plain, MutableByteView out, ChunkKind, int) {
     return compress(plain, out);
 }
 
 }  // namespace
 
-const PieceCodec& lz4_piece_codec() {
-    static constexpr PieceCodec codec = {compress_piece, decompress};
+const ChunkCodec& lz4_chunk_codec() {
+    static constexpr ChunkCodec codec = {compress_chunk, decompress};
     return codec;
 }
 

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "codec/blocks.h"
-#include "codec/pieces.h"
+#include "codec/chunks.h"
 #include "codec/pool.h"
 
 #include <zstd.h>
@@ -65,7 +65,7 @@ struct Compressor {
     int level = 0;
 };
 
-/// Sets nothing itself: libzstd's own table, which goes by level and size, is right for pieces,
+/// Sets nothing itself: libzstd's own table, which goes by level and size, is right for chunks,
 /// which are of all sizes.
 struct TextCompressor {
     TextCompressor() : context(ZSTD_createCCtx()) {
@@ -128,7 +128,7 @@ bool decompress(ByteView compressed, MutableByteView out) {
                                compressed.size()) == out.size();
 }
 
-std::optional<std::size_t> compress_piece(ByteView plain, MutableByteView out, PieceKind,
+std::optional<std::size_t> compress_chunk(ByteView plain, MutableByteView out, ChunkKind,
                                           int level) {
     static Pool<TextCompressor> pool(idle_contexts_max);
     const auto compressor = pool.lend();
@@ -141,8 +141,8 @@ std::optional<std::size_t> compress_piece(ByteView plain, MutableByteView out, P
 
 }  // namespace
 
-const PieceCodec& zstd_piece_codec() {
-    static constexpr PieceCodec codec = {compress_piece, decompress};
+const ChunkCodec& zstd_chunk_codec() {
+    static constexpr ChunkCodec codec = {compress_chunk, decompress};
     return codec;
 }
 

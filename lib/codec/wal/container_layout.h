@@ -1,7 +1,7 @@
 // The header of a container; internal to it. See «Container» in codec/wal/FORMAT.md.
 #pragma once
 
-#include "codec/pieces.h"
+#include "codec/chunks.h"
 #include "codec/wal/stream_container.h"
 
 #include <cstddef>
@@ -15,14 +15,14 @@ inline constexpr std::uint8_t container_version = 1;
 inline constexpr std::size_t hash_offset = 1;
 inline constexpr std::size_t hashed_offset = hash_offset + 8;
 
-/// Directory, plan and small pieces: plain and stored size of each are in the header. Equal sizes
+/// Directory, plan and small chunks: plain and stored size of each are in the header. Equal sizes
 /// mean that it is stored as it is.
 inline constexpr std::size_t section_count = 3;
 
 inline constexpr std::size_t header_size = hashed_offset + 1 + 4 + section_count * 8;
 
-[[nodiscard]] inline const PieceCodec& piece_codec(BackEnd back_end) {
-    return back_end == BackEnd::lz4 ? lz4_piece_codec() : zstd_piece_codec();
+[[nodiscard]] inline const ChunkCodec& chunk_codec(BackEnd back_end) {
+    return back_end == BackEnd::lz4 ? lz4_chunk_codec() : zstd_chunk_codec();
 }
 
 }  // namespace walden::codec::wal_codec

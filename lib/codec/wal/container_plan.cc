@@ -32,44 +32,44 @@ bool read_field_code(std::uint8_t code, Field& field) {
 
 }  // namespace
 
-void write_piece(PlanWriter& writer, std::size_t plain_size, const Piece& piece) {
-    if (plain_size < piece_with_method_min) {
-        assert(piece.method == PieceMethod::small);
+void write_chunk(PlanWriter& writer, std::size_t plain_size, const Chunk& chunk) {
+    if (plain_size < chunk_with_method_min) {
+        assert(chunk.method == ChunkMethod::small);
     } else {
-        writer.plan.push_back(static_cast<std::byte>(piece.method));
+        writer.plan.push_back(static_cast<std::byte>(chunk.method));
     }
-    switch (piece.method) {
-        case PieceMethod::raw: append(writer.bodies, piece.stored); break;
-        case PieceMethod::compressed:
-            append_varint(writer.plan, piece.stored.size());
-            append(writer.bodies, piece.stored);
+    switch (chunk.method) {
+        case ChunkMethod::raw: append(writer.bodies, chunk.stored); break;
+        case ChunkMethod::compressed:
+            append_varint(writer.plan, chunk.stored.size());
+            append(writer.bodies, chunk.stored);
             break;
-        case PieceMethod::constant: writer.plan.push_back(piece.value); break;
-        case PieceMethod::small: append(writer.small, piece.stored); break;
+        case ChunkMethod::constant: writer.plan.push_back(chunk.value); break;
+        case ChunkMethod::small: append(writer.small, chunk.stored); break;
     }
 }
 
-std::optional<Piece> read_piece(PlanReader& reader, std::size_t plain_size) {
-    Piece piece;
-    piece.method = PieceMethod::small;
-    if (plain_size >= piece_with_method_min)
-        piece.method = static_cast<PieceMethod>(reader.plan.read<std::uint8_t>());
-    switch (piece.method) {
-        case PieceMethod::raw: piece.stored = reader.bodies.read_bytes(plain_size); break;
-        case PieceMethod::compressed: {
+std::optional<Chunk> read_chunk(PlanReader& reader, std::size_t plain_size) {
+    Chunk chunk;
+    chunk.method = ChunkMethod::small;
+    if (plain_size >= chunk_with_method_min)
+        chunk.method = static_cast<ChunkMethod>(reader.plan.read<std::uint8_t>());
+    switch (chunk.method) {
+        case ChunkMethod::raw: chunk.stored = reader.bodies.read_bytes(plain_size); break;
+        case ChunkMethod::compressed: {
             const std::uint64_t size = read_varint(reader.plan);
             if (size == 0 || size >= plain_size) return std::nullopt;
-            piece.stored = reader.bodies.read_bytes(static_cast<std::size_t>(size));
+            chunk.stored = reader.bodies.read_bytes(static_cast<std::size_t>(size));
             break;
         }
-        case PieceMethod::constant:
-            piece.value = static_cast<std::byte>(reader.plan.read<std::uint8_t>());
+        case ChunkMethod::constant:
+            chunk.value = static_cast<std::byte>(reader.plan.read<std::uint8_t>());
             break;
-        case PieceMethod::small: piece.stored = reader.small.read_bytes(plain_size); break;
+        case ChunkMethod::small: chunk.stored = reader.small.read_bytes(plain_size); break;
         default: return std::nullopt;
     }
     if (!reader.ok()) return std::nullopt;
-    return piece;
+    return chunk;
 }
 
 void write_table_plan(PlanWriter& writer, const TablePlan& plan) {

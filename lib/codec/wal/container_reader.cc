@@ -32,10 +32,17 @@ void decode_section(const Section& section, BackEnd back_end, Bytes& out) {
         if (!out.empty()) std::memcpy(out.data(), section.stored.data(), out.size());
         return;
     }
-    if (!piece_codec(back_end).decompress(section.stored, out))
+    if (!chunk_codec(back_end).decompress(section.stored, out))
         fail_corrupt(format("a directory of a WAL container does not decode to {} bytes",
                             section.plain_size));
 }
+
+/// The header, checked as far as that is possible without decoding.
+struct Header {
+    BackEnd back_end = BackEnd::zstd;
+    std::array<Section, section_count> sections;
+    ByteView bodies;
+};
 
 /// Version and hash; what is behind them.
 ByteView check_envelope(ByteView encoded) {
@@ -55,34 +62,61 @@ ByteView check_envelope(ByteView encoded) {
     return hashed;
 }
 
-/// Reads the pieces of one string of bytes into `out`.
-void decode_pieces(PlanReader& at, const PieceCodec& codec, MutableByteView out) {
-    for_each_piece(out.size(), [&](std::size_t offset, std::size_t size) {
+Header read_header(ByteView encoded, std::size_t plain_size) {
+    ByteReader reader(check_envelope(encoded));
+    Header header;
+    const auto back_end = reader.read<std::uint8_t>();
+    const auto stored_plain_size = reader.read<std::uint32_t>();
+    header.back_end = static_cast<BackEnd>(back_end);
+    if (header.back_end != BackEnd::zstd && header.back_end != BackEnd::lz4)
+        fail_corrupt(format("a WAL container has the unknown back end {}", back_end));
+    if (stored_plain_size != plain_size)
+        fail_corrupt(format("a WAL container is of {} bytes where {} were expected",
+                            stored_plain_size, plain_size));
+    std::array<std::size_t, section_count> stored_sizes{};
+    for (std::size_t i = 0; i < section_count; ++i) {
+        Section& section = header.sections[i];
+        section.plain_size = reader.read<std::uint32_t>();
+        stored_sizes[i] = reader.read<std::uint32_t>();
+        if (section.plain_size > stream_total_max(plain_size) ||
+            stored_sizes[i] > section.plain_size)
+            fail_corrupt("a directory of a WAL container is too large");
+    }
+    for (std::size_t i = 0; i < section_count; ++i)
+        header.sections[i].stored = reader.read_bytes(stored_sizes[i]);
+    if (!reader.ok()) fail_corrupt("a WAL container ends inside its directories");
+    header.bodies = reader.read_bytes(reader.remaining());
+    return header;
+}
+
+/// Reads the chunks of one string of bytes into `out`.
+void decode_chunks(PlanReader& at, const ChunkCodec& codec, MutableByteView out) {
+    for_each_chunk(out.size(), [&](std::size_t offset, std::size_t size) {
         const MutableByteView target = out.subspan(offset, size);
-        const auto piece = read_piece(at, size);
-        bool is_decoded = piece.has_value();
+        const auto chunk = read_chunk(at, size);
+        bool is_decoded = chunk.has_value();
         if (is_decoded) {
-            switch (piece->method) {
-                case PieceMethod::raw:
-                case PieceMethod::small:
-                    std::memcpy(target.data(), piece->stored.data(), size);
+            switch (chunk->method) {
+                case ChunkMethod::raw:
+                case ChunkMethod::small:
+                    std::memcpy(target.data(), chunk->stored.data(), size);
                     break;
-                case PieceMethod::compressed:
-                    is_decoded = codec.decompress(piece->stored, target);
+                case ChunkMethod::compressed:
+                    is_decoded = codec.decompress(chunk->stored, target);
                     break;
-                case PieceMethod::constant:
-                    std::memset(target.data(), std::to_integer<int>(piece->value), size);
+                case ChunkMethod::constant:
+                    std::memset(target.data(), std::to_integer<int>(chunk->value), size);
                     break;
             }
         }
-        if (!is_decoded) fail_corrupt(format("a piece of {} bytes does not decode", size));
+        if (!is_decoded) fail_corrupt(format("a chunk of {} bytes does not decode", size));
     });
 }
 
-bool skip_pieces(PlanReader& at, std::size_t size) {
+bool skip_chunks(PlanReader& at, std::size_t size) {
     bool is_valid = true;
-    for_each_piece(size, [&](std::size_t, std::size_t piece_size) {
-        is_valid = is_valid && read_piece(at, piece_size).has_value();
+    for_each_chunk(size, [&](std::size_t, std::size_t chunk_size) {
+        is_valid = is_valid && read_chunk(at, chunk_size).has_value();
     });
     return is_valid;
 }
@@ -117,9 +151,9 @@ public:
 private:
     bool scan_stream(std::size_t slot, std::size_t size) {
         bool is_valid = true;
-        for_each_piece(size, [&](std::size_t offset, std::size_t piece_size) {
-            tasks_.push_back({slot, offset, piece_size, at_});
-            is_valid = is_valid && read_piece(at_, piece_size).has_value();
+        for_each_chunk(size, [&](std::size_t offset, std::size_t chunk_size) {
+            tasks_.push_back({slot, offset, chunk_size, at_});
+            is_valid = is_valid && read_chunk(at_, chunk_size).has_value();
         });
         return is_valid;
     }
@@ -129,12 +163,12 @@ private:
         tasks_.push_back({slot, 0, size, at_});
         TablePlan plan;
         if (!read_table_plan(at_, row_width, plan, model_)) return false;
-        if (plan.form == TableForm::rows) return skip_pieces(at_, size);
+        if (plan.form == TableForm::rows) return skip_chunks(at_, size);
         const std::size_t row_count = size / row_width;
         if (row_count < column_rows_min) return false;
         const std::size_t plane_count = model_.plane_count();
         for (std::size_t i = 0; i < plane_count; ++i)
-            if (!skip_pieces(at_, row_count)) return false;
+            if (!skip_chunks(at_, row_count)) return false;
         return true;
     }
 
@@ -144,54 +178,38 @@ private:
     ColumnModel model_;
 };
 
-void run_task(ReadTask& task, const StreamSlot& slot, const PieceCodec& codec, Arena& arena) {
+void run_task(ReadTask& task, const StreamSlot& slot, const ChunkCodec& codec, Arena& arena) {
     const MutableByteView out = slot.stream->filled().subspan(task.offset, task.size);
-    if (slot.row_width == 0) return decode_pieces(task.at, codec, out);
+    if (slot.row_width == 0) return decode_chunks(task.at, codec, out);
     TablePlan plan;
     if (!read_table_plan(task.at, slot.row_width, plan, arena.model))
         fail_corrupt("the plan of a table changed while it was read");
-    if (plan.form == TableForm::rows) return decode_pieces(task.at, codec, out);
+    if (plan.form == TableForm::rows) return decode_chunks(task.at, codec, out);
     const std::size_t row_count = task.size / slot.row_width;
     const std::size_t plane_count = arena.model.plane_count();
     arena.planes.resize(plane_count * row_count);
     for (std::size_t i = 0; i < plane_count; ++i)
-        decode_pieces(task.at, codec,
+        decode_chunks(task.at, codec,
                       MutableByteView(arena.planes).subspan(i * row_count, row_count));
     join_rows(arena.planes, plan.base, arena.model, out);
 }
 
 }  // namespace
 
+void check_container(ByteView encoded, std::size_t plain_size) {
+    static_cast<void>(read_header(encoded, plain_size));
+}
+
 ContainerReader::ContainerReader(ByteView encoded, std::size_t plain_size,
                                  ContainerWorkspace& workspace)
     : plain_size_(plain_size), workspace_(workspace) {
-    ByteReader reader(check_envelope(encoded));
-    const auto back_end = reader.read<std::uint8_t>();
-    const auto stored_plain_size = reader.read<std::uint32_t>();
-    if (back_end != static_cast<std::uint8_t>(BackEnd::zstd) &&
-        back_end != static_cast<std::uint8_t>(BackEnd::lz4))
-        fail_corrupt(format("a WAL container has the unknown back end {}", back_end));
-    back_end_ = static_cast<BackEnd>(back_end);
-    if (stored_plain_size != plain_size)
-        fail_corrupt(format("a WAL container is of {} bytes where {} were expected",
-                            stored_plain_size, plain_size));
-    std::array<Section, section_count> sections;
-    std::array<std::size_t, section_count> stored_sizes{};
-    for (std::size_t i = 0; i < section_count; ++i) {
-        sections[i].plain_size = reader.read<std::uint32_t>();
-        stored_sizes[i] = reader.read<std::uint32_t>();
-        if (sections[i].plain_size > stream_total_max(plain_size) ||
-            stored_sizes[i] > sections[i].plain_size)
-            fail_corrupt("a directory of a WAL container is too large");
-    }
-    for (std::size_t i = 0; i < section_count; ++i)
-        sections[i].stored = reader.read_bytes(stored_sizes[i]);
-    if (!reader.ok()) fail_corrupt("a WAL container ends inside its directories");
-    bodies_ = reader.read_bytes(reader.remaining());
+    const Header header = read_header(encoded, plain_size);
+    back_end_ = header.back_end;
+    bodies_ = header.bodies;
     ContainerWorkspace::State& state = workspace.state();
-    decode_section(sections[0], back_end_, state.directory);
-    decode_section(sections[1], back_end_, state.plan);
-    decode_section(sections[2], back_end_, state.small);
+    decode_section(header.sections[0], back_end_, state.directory);
+    decode_section(header.sections[1], back_end_, state.plan);
+    decode_section(header.sections[2], back_end_, state.small);
 }
 
 ByteView ContainerReader::directory() const {
@@ -209,7 +227,7 @@ void ContainerReader::read_streams(std::span<const StreamSlot> slots, std::size_
     scanner.finish();
     for (std::size_t i = 0; i < slots.size(); ++i)
         static_cast<void>(slots[i].stream->resize(sizes[i]));
-    const PieceCodec& codec = piece_codec(back_end_);
+    const ChunkCodec& codec = chunk_codec(back_end_);
     for_each_in_parallel(state.read_tasks, worker_count, [&](ReadTask& task) {
         state.arenas.with_arena(
             [&](Arena& arena) { run_task(task, slots[task.slot], codec, arena); });

@@ -81,11 +81,11 @@ private:
     Guarded<Idle> idle_;
 };
 
-/// A piece of work for one thread, and where its result is.
+/// A chunk of work for one thread, and where its result is.
 struct WriteTask {
     std::size_t slot = 0;
-    std::size_t offset = 0;  ///< of a plain stream: where its piece begins
-    std::size_t size = 0;    ///< bytes of the piece, or of the whole table
+    std::size_t offset = 0;  ///< of a plain stream: where its chunk begins
+    std::size_t size = 0;    ///< bytes of the chunk, or of the whole table
 
     const Arena* arena = nullptr;
     std::size_t plan_begin = 0;

@@ -16,8 +16,8 @@ namespace walden::codec::wal_codec {
 
 namespace {
 
-/// Shorter pieces are packed together: on its own, a frame costs more than it saves.
-constexpr std::size_t small_piece_max = 699;
+/// Shorter chunks are packed together: on its own, a frame costs more than it saves.
+constexpr std::size_t small_chunk_max = 699;
 
 /// What compression must save to be worth the time that decompression takes: 1/64.
 std::size_t compressed_size_max(std::size_t plain_size) {
@@ -29,7 +29,7 @@ bool is_constant(ByteView bytes) {
     return std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
-/// 512 bytes spread over the piece have more than 7.4 bits each: random bytes show about 7.6 in
+/// 512 bytes spread over the chunk have more than 7.4 bits each: random bytes show about 7.6 in
 /// such a sample. Compressing them would take its time and save nothing.
 bool looks_random(ByteView bytes, ByteEntropy& entropy) {
     if (bytes.size() < 2 * entropy_sample_max) return false;
@@ -45,9 +45,9 @@ public:
     TaskWriter(const ContainerOptions& options, Arena& arena)
         : options_(options), arena_(arena), out_{arena.plan, arena.small, arena.bodies} {}
 
-    void write_stream_piece(ByteView stream, std::size_t offset, std::size_t size) {
+    void write_stream_chunk(ByteView stream, std::size_t offset, std::size_t size) {
         if (offset == 0) append_varint(out_.plan, stream.size());
-        if (size > 0) write(stream.subspan(offset, size), PieceKind::text);
+        if (size > 0) write(stream.subspan(offset, size), ChunkKind::text);
     }
 
     void write_table(ByteView rows, std::size_t row_width) {
@@ -56,7 +56,7 @@ public:
         if (row_count == 0) return;
         if (row_count < column_rows_min) {
             write_table_plan(out_, {TableForm::rows, {}, nullptr});
-            write_pieces(rows, PieceKind::text);
+            write_chunks(rows, ChunkKind::text);
             return;
         }
         arena_.chooser.choose(rows, row_width, arena_.model);
@@ -65,33 +65,33 @@ public:
         arena_.planes.resize(plane_count * row_count);
         split_rows(rows, row_width, arena_.model, arena_.planes);
         for (std::size_t i = 0; i < plane_count; ++i)
-            write_pieces(ByteView(arena_.planes).subspan(i * row_count, row_count),
-                         PieceKind::plane);
+            write_chunks(ByteView(arena_.planes).subspan(i * row_count, row_count),
+                         ChunkKind::plane);
     }
 
 private:
-    void write_pieces(ByteView bytes, PieceKind kind) {
-        for_each_piece(bytes.size(), [&](std::size_t offset, std::size_t size) {
+    void write_chunks(ByteView bytes, ChunkKind kind) {
+        for_each_chunk(bytes.size(), [&](std::size_t offset, std::size_t size) {
             write(bytes.subspan(offset, size), kind);
         });
     }
 
-    void write(ByteView plain, PieceKind kind) {
-        write_piece(out_, plain.size(), store(plain, kind));
+    void write(ByteView plain, ChunkKind kind) {
+        write_chunk(out_, plain.size(), store(plain, kind));
     }
 
-    Piece store(ByteView plain, PieceKind kind) {
-        if (plain.size() < piece_with_method_min) return {PieceMethod::small, {}, plain};
-        if (is_constant(plain)) return {PieceMethod::constant, plain[0], {}};
-        if (plain.size() <= small_piece_max) return {PieceMethod::small, {}, plain};
+    Chunk store(ByteView plain, ChunkKind kind) {
+        if (plain.size() < chunk_with_method_min) return {ChunkMethod::small, {}, plain};
+        if (is_constant(plain)) return {ChunkMethod::constant, plain[0], {}};
+        if (plain.size() <= small_chunk_max) return {ChunkMethod::small, {}, plain};
         if (!looks_random(plain, arena_.entropy)) {
             arena_.compressed.resize(compressed_size_max(plain.size()));
-            const auto size = piece_codec(options_.back_end)
+            const auto size = chunk_codec(options_.back_end)
                                   .compress(plain, arena_.compressed, kind, options_.level);
             if (size)
-                return {PieceMethod::compressed, {}, ByteView(arena_.compressed).first(*size)};
+                return {ChunkMethod::compressed, {}, ByteView(arena_.compressed).first(*size)};
         }
-        return {PieceMethod::raw, {}, plain};
+        return {ChunkMethod::raw, {}, plain};
     }
 
     const ContainerOptions& options_;
@@ -112,9 +112,9 @@ void make_tasks(std::span<const StreamSlot> slots, std::vector<WriteTask>& tasks
             tasks.push_back(task);
             continue;
         }
-        for_each_piece(size, [&](std::size_t offset, std::size_t piece_size) {
+        for_each_chunk(size, [&](std::size_t offset, std::size_t chunk_size) {
             task.offset = offset;
-            task.size = piece_size;
+            task.size = chunk_size;
             tasks.push_back(task);
         });
     }
@@ -130,7 +130,7 @@ void run_task(WriteTask& task, const StreamSlot& slot, const ContainerOptions& o
     if (slot.row_width > 0)
         writer.write_table(slot.stream->bytes(), slot.row_width);
     else
-        writer.write_stream_piece(slot.stream->bytes(), task.offset, task.size);
+        writer.write_stream_chunk(slot.stream->bytes(), task.offset, task.size);
     task.plan_size = arena.plan.size() - task.plan_begin;
     task.small_size = arena.small.size() - task.small_begin;
     task.body_size = arena.bodies.size() - task.body_begin;
@@ -141,7 +141,7 @@ ByteView store_section(ByteView plain, const ContainerOptions& options, Bytes& b
     if (plain.empty()) return plain;
     buffer.resize(plain.size() - 1);
     const auto size =
-        piece_codec(options.back_end).compress(plain, buffer, PieceKind::text, options.level);
+        chunk_codec(options.back_end).compress(plain, buffer, ChunkKind::text, options.level);
     return size ? ByteView(buffer).first(*size) : plain;
 }
 
@@ -177,7 +177,7 @@ void count_shares(std::span<const StreamSlot> slots, const ContainerWorkspace::S
         shares.stored[kind] += task.body_size;
     }
     shares.directories += stored[0].size() + stored[1].size();
-    shares.small_pieces += stored[2].size();
+    shares.small_chunks += stored[2].size();
 }
 
 }  // namespace

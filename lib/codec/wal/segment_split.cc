@@ -4,30 +4,7 @@
 #include "codec/wal/record_coder.h"
 #include "codec/wal/record_scan.h"
 
-#include <array>
-
 namespace walden::codec::wal_codec {
-
-namespace {
-
-constexpr std::array<std::string_view, plain_reason_count> reason_names = {"none",
-                                                                           "size",
-                                                                           "version",
-                                                                           "other_page_size",
-                                                                           "page_header",
-                                                                           "record_header",
-                                                                           "record_crc",
-                                                                           "back_link",
-                                                                           "padding",
-                                                                           "too_many_templates",
-                                                                           "does_not_come_back",
-                                                                           "saves_nothing"};
-
-}  // namespace
-
-std::string_view to_string(PlainReason reason) {
-    return reason_names.at(static_cast<std::size_t>(reason));
-}
 
 class SegmentSplitter::State {
 public:

@@ -5,36 +5,15 @@
 
 #include "base/bytes.h"
 #include "codec/codec.h"
+#include "codec/plain_reason.h"
 #include "codec/wal/stream.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
 
 namespace walden::codec::wal_codec {
-
-/// Why a content is not taken apart. The numbers are not stored with contents.
-enum class PlainReason : std::uint8_t {
-    none,                ///< it is
-    size,                ///< not a whole number of pages, or too few of them
-    version,             ///< a page magic of no version that is known
-    other_page_size,     ///< WAL pages of another size than 8 KiB
-    page_header,         ///< a page header is not what follows from the pages before
-    record_header,       ///< a record's length or reserved bytes are impossible
-    record_crc,          ///< a record's checksum is wrong
-    back_link,           ///< a record does not name the one before
-    padding,             ///< bytes between records are not zero
-    too_many_templates,  ///< more kinds of records than a content is expected to have
-    does_not_come_back,  ///< joined again, the content was another one: a fault of the codec
-    saves_nothing,       ///< the plain method makes fewer bytes
-};
-
-inline constexpr std::size_t plain_reason_count = 12;
-
-/// "page_header", for counters and messages.
-[[nodiscard]] std::string_view to_string(PlainReason reason);
 
 /// Splits contents. Memory of about 2.5 times the largest content is kept from one to the next. One
 /// thread at a time.

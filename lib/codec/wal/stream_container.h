@@ -1,4 +1,4 @@
-// Streams <-> encoded bytes: columns of the tables, compressed pieces, one container around all.
+// Streams <-> encoded bytes: columns of the tables, compressed chunks, one container around all.
 // The byte format is in codec/wal/FORMAT.md, «Container».
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace walden::codec::wal_codec {
 
-/// What compresses the pieces. The number is stored in the container.
+/// What compresses the chunks. The number is stored in the container.
 enum class BackEnd : std::uint8_t { zstd = 1, lz4 = 2 };
 
 struct ContainerOptions {
@@ -47,12 +47,12 @@ private:
 }
 
 /// Where the bytes of a container went, for walden-bench: compressed bytes for each class of
-/// stream. Small pieces are shared between classes and counted for themselves, the directories as
+/// stream. Small chunks are shared between classes and counted for themselves, the directories as
 /// well.
 struct ContainerShares {
     std::size_t plain[stream_class_count] = {};
     std::size_t stored[stream_class_count] = {};
-    std::size_t small_pieces = 0;
+    std::size_t small_chunks = 0;
     std::size_t directories = 0;
 };
 
@@ -63,6 +63,9 @@ struct ContainerShares {
                                    std::size_t plain_size, const ContainerOptions& options,
                                    ContainerWorkspace& workspace, Bytes& out,
                                    ContainerShares* shares = nullptr);
+
+/// Throws as ContainerReader does for a wrong header or hash; decodes nothing.
+void check_container(ByteView encoded, std::size_t plain_size);
 
 /// Reads what write_container() wrote, or anything else. `encoded` and the workspace must outlive
 /// it. All functions throw Error(corrupt) for what is no container of a content of `plain_size`

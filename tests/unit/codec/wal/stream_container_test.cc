@@ -44,17 +44,17 @@ struct StreamSet {
 };
 
 /// Every way in which a stream can be stored: nothing, few bytes, words, noise, one byte repeated,
-/// more than one piece, tables of few and of many rows, columns of one piece and of two.
+/// more than one chunk, tables of few and of many rows, columns of one chunk and of two.
 StreamSet sample_streams() {
     StreamSet set({0, 0, 0, 0, 0, 0, 24, 7, 1, 300, 16, 0, 5});
     set.fill(1, noise(17, 1));
     set.fill(2, prose(30'000, 2));
     set.fill(3, noise(50'000, 3));
     set.fill(4, zero_bytes(100'000));
-    set.fill(5, prose(piece_size_max + 70'000, 5));
+    set.fill(5, prose(chunk_size_max + 70'000, 5));
     set.fill(6, random_table(5'000, 24, 6));
     set.fill(7, random_table(11, 7, 7));
-    set.fill(8, random_table(piece_size_max + 1000, 1, 8));
+    set.fill(8, random_table(chunk_size_max + 1000, 1, 8));
     set.fill(9, random_table(16, 300, 9));
     set.fill(11, prose(400, 11));
     set.fill(12, random_table(100, 5, 12));

@@ -1,4 +1,4 @@
-// Compressing pieces of streams for the WAL codec: one piece is one zstd frame or one LZ4 block of
+// Compressing chunks of streams for the WAL codec: one chunk is one zstd frame or one LZ4 block of
 // any size up to some MiB, and what it is made of decides how it is compressed.
 //
 // Internal to lib/codec and its tests, as codec/blocks.h.
@@ -12,17 +12,17 @@
 
 namespace walden::codec {
 
-/// What a piece is made of.
-enum class PieceKind : std::uint8_t {
+/// What a chunk is made of.
+enum class ChunkKind : std::uint8_t {
     text,   ///< rows, tuples, names: repeats are what is there to be found
     plane,  ///< the same byte of many rows: hardly any repeats, but few different values
 };
 
-/// What compresses pieces. Safe from several threads.
-struct PieceCodec {
+/// What compresses chunks. Safe from several threads.
+struct ChunkCodec {
     /// Compresses `plain` into `out` and returns the size; nullopt if it does not fit. The same
     /// arguments always give the same bytes. `level` is zstd's, from 1 to 19; LZ4 ignores it.
-    std::optional<std::size_t> (*compress)(ByteView plain, MutableByteView out, PieceKind kind,
+    std::optional<std::size_t> (*compress)(ByteView plain, MutableByteView out, ChunkKind kind,
                                            int level);
 
     /// Decompresses to exactly `out.size()` bytes; false if `compressed`, which may be hostile, is
@@ -30,7 +30,7 @@ struct PieceCodec {
     bool (*decompress)(ByteView compressed, MutableByteView out);
 };
 
-[[nodiscard]] const PieceCodec& zstd_piece_codec();
-[[nodiscard]] const PieceCodec& lz4_piece_codec();
+[[nodiscard]] const ChunkCodec& zstd_chunk_codec();
+[[nodiscard]] const ChunkCodec& lz4_chunk_codec();
 
 }  // namespace walden::codec
