@@ -250,6 +250,8 @@ void lay_out(RecordTemplate& laid) {
         const std::uint32_t wanted = prefix_of(laid, piece);
         piece.prefix = static_cast<std::uint16_t>(std::min(wanted, room));
         piece.is_padded = piece.prefix == wanted && wanted > piece.length_min;
+        if (!piece.is_padded)
+            piece.prefix = static_cast<std::uint16_t>(piece.always_in_row());
         room -= piece.prefix;
     }
     choose_words(laid);
