@@ -19,6 +19,7 @@
 #include <vector>
 
 using namespace walden;
+using namespace walden::codec;
 using namespace walden::codec::wal_codec;
 using test::SampleRecord;
 using test::SplitCopy;

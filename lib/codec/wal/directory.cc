@@ -134,7 +134,7 @@ void code_statistics(DirectoryCoder<direction>& coder, RecordTemplate& known,
     if constexpr (direction == Direction::join) lay_out(known);
     auto offsets = static_cast<std::uint32_t>(known.xid_offsets.size());
     const Piece* const main = known.main_data();
-    const std::uint32_t prefix = main != nullptr ? main->prefix : 0;
+    const std::uint32_t prefix = main != nullptr ? main->always_in_row() : 0;
     coder.number(offsets, prefix / 4, "number of transactions in main data");
     known.xid_offsets.resize(offsets);
     for (std::uint16_t& offset : known.xid_offsets)

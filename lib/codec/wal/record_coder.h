@@ -127,16 +127,28 @@ private:
 
     /// The first bytes of a piece are in the row, the rest in a stream.
     static bool move_rest(const Place& place, const Piece& piece) {
+        if (piece.is_padded) return true;
         return move_loosely<direction>(*piece.rest, place.bytes + piece.prefix,
                                        place.size - piece.prefix);
     }
 
     static bool move_prefix(const Place& place, const Piece& piece) {
-        if (piece.prefix > place.size) return false;
+        if (piece.prefix > place.size) return piece.is_padded && move_padded(place, piece);
+        if (piece.is_padded && piece.prefix < place.size) return false;
         if constexpr (direction == Direction::split)
             copy_loosely(place.row + piece.prefix_at, place.bytes, piece.prefix);
         else
             copy_loosely(place.bytes, place.row + piece.prefix_at, piece.prefix);
+        return true;
+    }
+
+    static bool move_padded(const Place& place, const Piece& piece) {
+        if constexpr (direction == Direction::split) {
+            std::memset(place.row + piece.prefix_at, 0, piece.prefix);
+            std::memcpy(place.row + piece.prefix_at, place.bytes, place.size);
+        } else {
+            copy_loosely(place.bytes, place.row + piece.prefix_at, place.size);
+        }
         return true;
     }
 
@@ -145,7 +157,7 @@ private:
         // in the record, but its beginning is in the row.
         std::uint32_t row_count = 0;
         const Piece* const main = known.main_data();
-        if (main != nullptr && main->prefix >= 4) {
+        if (main != nullptr && main->always_in_row() >= 4) {
             if constexpr (direction == Direction::split)
                 row_count = load_le<std::uint16_t>(place.record + place.total -
                                                    length_of(*main, place.record) + 2);
@@ -160,8 +172,8 @@ private:
         if (!move_prefix(place, piece)) return false;
         std::byte* const in_row = place.row + piece.prefix_at;
         if (known.role == RecordRole::btree_insert && piece.is_first_block)
-            prediction_.move_index_tuple(known, piece.prefix, {place.bytes, in_row, place.row},
-                                         place.xid);
+            prediction_.move_index_tuple(known, piece.always_in_row(),
+                                         {place.bytes, in_row, place.row}, place.xid);
         if (!move_rest(place, piece)) return false;
         const bool is_row =
             known.role == RecordRole::heap_insert || known.role == RecordRole::heap_update;

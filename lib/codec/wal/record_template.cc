@@ -27,6 +27,10 @@ constexpr std::uint32_t whole_piece_max = 600;
 /// ... and of pieces whose lengths vary as many bytes as the shortest has, up to this.
 constexpr std::uint32_t prefix_max = 64;
 
+/// Pieces whose lengths differ by no more than this, and that are not longer than prefix_max, are
+/// padded: updates that change a number have one byte or some, always at the same place.
+constexpr std::uint32_t padded_range_max = 8;
+
 constexpr std::uint32_t words_mask_size = 2;
 
 /// XLH_UPDATE's main data is 14 bytes, and with an old tuple 5 bytes of its header follow.
@@ -170,7 +174,9 @@ std::uint32_t prefix_of(const RecordTemplate& laid, const Piece& piece) {
         piece.kind == PieceKind::block_data || piece.kind == PieceKind::main_data;
     if (!laid.has_own_streams || !may_have_prefix) return 0;
     if (is_constant(piece) && piece.length_max <= whole_piece_max) return piece.length_max;
-    return std::min(piece.length_min, prefix_max);
+    const bool is_padded =
+        piece.length_max - piece.length_min <= padded_range_max && piece.length_max <= prefix_max;
+    return is_padded ? piece.length_max : std::min(piece.length_min, prefix_max);
 }
 
 void choose_words(RecordTemplate& laid) {
@@ -184,9 +190,9 @@ void choose_words(RecordTemplate& laid) {
         predicted = laid.main_data();
         laid.first_word = old_tuple_words_at;
     }
-    if (predicted == nullptr || predicted->prefix < laid.first_word + 4) return;
-    laid.word_count = static_cast<std::uint16_t>(
-        std::min<std::size_t>(predicted_words_max, (predicted->prefix - laid.first_word) / 4U));
+    if (predicted == nullptr || predicted->always_in_row() < laid.first_word + 4U) return;
+    laid.word_count = static_cast<std::uint16_t>(std::min<std::size_t>(
+        predicted_words_max, (predicted->always_in_row() - laid.first_word) / 4U));
 }
 
 }  // namespace
@@ -241,7 +247,11 @@ void lay_out(RecordTemplate& laid) {
     }
     std::uint32_t room = row_width_max - words_mask_size - laid.row_width;
     for (Piece& piece : laid.pieces) {
-        piece.prefix = static_cast<std::uint16_t>(std::min(prefix_of(laid, piece), room));
+        const std::uint32_t wanted = prefix_of(laid, piece);
+        piece.prefix = static_cast<std::uint16_t>(std::min(wanted, room));
+        piece.is_padded = piece.prefix == wanted && wanted > piece.length_min;
+        if (!piece.is_padded)
+            piece.prefix = static_cast<std::uint16_t>(piece.always_in_row());
         room -= piece.prefix;
     }
     choose_words(laid);
@@ -268,8 +278,10 @@ void choose_xid_offsets(RecordTemplate& laid) {
     if (main == nullptr || laid.xid_samples == 0) return;
     // A word is predicted once only.
     const bool has_words = laid.role == RecordRole::heap_update && laid.word_count > 0;
-    const std::uint16_t end = has_words ? std::min(laid.first_word, main->prefix) : main->prefix;
-    for (std::uint16_t at = 0; at < 32 && at + 4 <= end; ++at) {
+    const std::uint32_t end = has_words
+                                  ? std::min<std::uint32_t>(laid.first_word, main->always_in_row())
+                                  : main->always_in_row();
+    for (std::uint16_t at = 0; at < 32 && at + 4U <= end; ++at) {
         if ((laid.xid_words >> at & 1) == 0) continue;
         laid.xid_offsets.push_back(at);
         at = static_cast<std::uint16_t>(at + 3);

@@ -10,6 +10,7 @@
 #include "codec/wal/header_shape.h"
 #include "codec/wal/stream.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +47,12 @@ struct Piece {
     std::uint16_t prefix = 0;     ///< so many bytes of the piece are in the row ...
     std::uint16_t prefix_at = 0;  ///< ... from here on; the rest goes to a stream:
     Stream* rest = nullptr;
+    bool is_padded = false;  ///< the whole piece is in the row, zeros behind it
+
+    /// So many bytes of the piece are in every row: what may be predicted.
+    [[nodiscard]] std::uint32_t always_in_row() const {
+        return std::min<std::uint32_t>(prefix, length_min);
+    }
 };
 
 /// A number of the header and its place in the row.

@@ -91,6 +91,14 @@ private:
         }
         if (!pages_.finish(position_, model_.common.tail.bytes(), model_.is_tail_zero))
             refuse("tail of another size");
+        for (const StreamSlot& slot : model_.slots())
+            if (slot.stream->remaining() != 0 && !is_edge(*slot.stream)) refuse("bytes left over");
+    }
+
+    /// These are not taken but copied as a whole, and their sizes are checked.
+    [[nodiscard]] bool is_edge(const Stream& stream) const {
+        const CommonStreams& common = model_.common;
+        return &stream == &common.head || &stream == &common.cut || &stream == &common.tail;
     }
 
     SegmentModel& model_;

@@ -47,11 +47,12 @@ public:
                                  load_le<std::uint16_t>(main + at)};
     }
 
-    /// The index tuple of a btree insert: the row it names (ItemPointerData: high and low half of
-    /// the block number, offset) becomes the distance from the last one, then its words.
-    void move_index_tuple(RecordTemplate& known, std::uint32_t prefix, const PredictedPiece& piece,
+    /// The index tuple of a btree insert, of which `in_row` bytes are in every row: the row it
+    /// names (ItemPointerData: high and low half of the block number, offset) becomes the distance
+    /// from the last one, then its words.
+    void move_index_tuple(RecordTemplate& known, std::uint32_t in_row, const PredictedPiece& piece,
                           std::uint32_t xid) {
-        if (prefix < index_tuple_header_size) return;
+        if (in_row < index_tuple_header_size) return;
         const RowPlace& last = last_row_[xid & 0xFF];
         std::byte* const at = direction == Direction::split ? piece.in_row : piece.in_record;
         std::uint32_t block = static_cast<std::uint32_t>(load_le<std::uint16_t>(at)) << 16 |

@@ -13,6 +13,7 @@
 #include <utility>
 
 using namespace walden;
+using namespace walden::codec;
 using namespace walden::codec::wal_codec;
 using test::SplitCopy;
 using test::WalBuilder;
