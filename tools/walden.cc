@@ -37,6 +37,7 @@ struct Choice {
     commands::StatusOptions status;
     commands::ExpireOptions expire;
     commands::BackfillOptions backfill;
+    commands::UnpackOptions unpack;
     std::string path;
     std::uint32_t timeline = 0;
     bool no_server = false;
@@ -202,6 +203,15 @@ void add_commands(CLI::App& app, Choice& choice) {
                     [&] { return commands::verify(choice.common, choice.verify); });
     verify->add_flag("--shallow", choice.verify.is_shallow,
                      "Names, entries and checksums only; works with a put key");
+    CLI::App* unpack =
+        add_command(app, choice, "unpack", "Turn one content object back into the file it was",
+                    [&] { return commands::unpack(choice.common, choice.unpack); });
+    unpack->add_option("FILE", choice.unpack.path, "A content object, copied from the store")
+        ->required();
+    unpack->add_option("-o,--output", choice.unpack.output_path, "The file to write, a new one")
+        ->required();
+    unpack->add_option("--object", choice.unpack.object_key,
+                       "The object's key in the store, where FILE has another name");
     CLI::App* expire =
         add_command(app, choice, "expire", "Remove what interrupted uploads left in the store",
                     [&] { return commands::expire(choice.common, choice.expire); });

@@ -268,6 +268,10 @@ void ArchiveService::note_archived(const std::string& name, PipelineResult& resu
     if (archived.outcome == archive::ArchiveOutcome::already_stored) ++counts_.present_count;
     counts_.plain_size += archived.plain_size;
     counts_.stored_size += archived.stored_size;
+    if (archived.plain_reason != codec::PlainReason::none) {
+        ++counts_.fallback_count;
+        counts_.last_fallback = format("{}: {}", name, to_string(archived.plain_reason));
+    }
     counts_.last_archived = name;
     counts_.last_archived_at = unix_seconds();
     counts_.last_failure.clear();

@@ -36,8 +36,8 @@ void for_each_number(Status& status, const Visit& visit) {
          {&status.pid, &status.started_at, &status.ready_count, &status.ready_oldest_age,
           &status.ahead_count, &status.in_flight, &status.memory_in_use, &status.memory_resident,
           &status.archived_count, &status.present_count, &status.failure_count, &status.retry_count,
-          &status.plain_size, &status.stored_size, &status.recent_count, &status.recent_plain_size,
-          &status.last_archived_at, &status.last_failure_at})
+          &status.plain_size, &status.stored_size, &status.fallback_count, &status.recent_count,
+          &status.recent_plain_size, &status.last_archived_at, &status.last_failure_at})
         visit(*number);
     auto& recovery = status.recovery;
     for (auto* number : {&recovery.question_count, &recovery.prefetched_count,
@@ -52,8 +52,9 @@ void for_each_number(Status& status, const Visit& visit) {
 /// Its texts likewise.
 template <class Status, class Visit>
 void for_each_text(Status& status, const Visit& visit) {
-    for (auto* text : {&status.last_archived, &status.last_failure, &status.recovery.last_delivered,
-                       &status.recovery.last_in_archive, &status.recovery.last_failure})
+    for (auto* text : {&status.last_archived, &status.last_fallback, &status.last_failure,
+                       &status.recovery.last_delivered, &status.recovery.last_in_archive,
+                       &status.recovery.last_failure})
         visit(*text);
 }
 

@@ -141,6 +141,7 @@ void Archiver::store(PreparedFile& file, ArchiveResult& result) const {
     put_contents(file, file.entry);
     result.stored_size = file.entry.stored_size();
     mark_damage(file);
+    result.plain_reason = file.plain_reason();
     if (vault_.publish(file.entry_key, file.entry) !=
         vault::ClusterVault::PublishOutcome::different)
         return;

@@ -167,6 +167,7 @@ std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedF
     ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
     put_contents(file, admission);
     result.stored_size = file.entry.stored_size();
+    result.plain_reason = file.plain_reason();
     auto predecessor = await_turn(job, file);
     if (!predecessor) return std::nullopt;
     file.entry.predecessor = std::move(predecessor);

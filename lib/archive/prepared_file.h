@@ -31,6 +31,13 @@ struct PreparedFile {
     std::optional<vault::EncodedContents> contents;  ///< where somebody has encoded it already
     std::vector<std::string> warnings;
     bool is_damaged = false;  ///< its WAL is bad, and the policy is to archive it as it is
+
+    /// Why its contents are not encoded as WAL, where they should be; once they have been put.
+    [[nodiscard]] codec::PlainReason plain_reason() const {
+        const bool is_wal =
+            entry.kind == vault::FileKind::segment || entry.kind == vault::FileKind::partial;
+        return is_wal ? entry.plain_reason() : codec::PlainReason::none;
+    }
 };
 
 /// Reads and examines files of one cluster. Immutable: safe from several threads.

@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "base/parallel.h"
 #include "codec/blocks.h"
+#include "codec/wal/wal_codec.h"
 
 #include <algorithm>
 #include <cstring>
@@ -24,15 +25,43 @@ void check_size(std::size_t plain_size, ErrorKind kind) {
         .with_hint("Please upgrade walden.");
 }
 
-BlockCodec encoder_of(const EncodeOptions& options) {
-    if (options.method == CodecId::lz4) return lz4_block_codec();
+void check_level(const EncodeOptions& options) {
     if (options.level < zstd_level_min || options.level > zstd_level_max)
         throw Error(ErrorKind::usage, format("compression level {} is outside {} to {}",
                                              options.level, zstd_level_min, zstd_level_max));
+}
+
+BlockCodec encoder_of(const EncodeOptions& options) {
+    if (options.method == CodecId::lz4) return lz4_block_codec();
+    check_level(options);
     return zstd_block_codec(options.level);
 }
 
-/// nullopt for `none`.
+Encoded encode_by_blocks(ByteView plain, const EncodeOptions& options) {
+    Bytes encoded = encode_blocks(plain, encoder_of(options), options.worker_count);
+    if (encoded.size() >= plain.size()) return {CodecId::none, to_bytes(plain)};
+    return {options.method, std::move(encoded)};
+}
+
+Encoded encode_as_wal(ByteView plain, const EncodeOptions& options) {
+    wal_codec::ContainerOptions container{wal_codec::BackEnd::lz4, options.level,
+                                          options.worker_count};
+    if (options.wal_back_end == CodecId::zstd) {
+        check_level(options);
+        container.back_end = wal_codec::BackEnd::zstd;
+    } else if (options.wal_back_end != CodecId::lz4) {
+        fail_unknown(options.wal_back_end);
+    }
+    wal_codec::WalEncoded wal = wal_codec::encode_wal(plain, container);
+    if (wal.reason == PlainReason::none) return {CodecId::wal, std::move(wal.bytes)};
+    EncodeOptions plainly = options;
+    plainly.method = options.wal_back_end;
+    Encoded encoded = encode_by_blocks(plain, plainly);
+    encoded.plain_reason = wal.reason;
+    return encoded;
+}
+
+/// Of the methods that work by blocks; nullopt for `none`.
 std::optional<BlockCodec> decoder_of(CodecId id) {
     switch (id) {
         case CodecId::none: return std::nullopt;
@@ -64,7 +93,7 @@ std::string_view to_string(CodecId id) {
 }
 
 std::optional<CodecId> parse_codec_method(std::string_view method) {
-    for (const CodecId id : {CodecId::none, CodecId::zstd, CodecId::lz4})
+    for (const CodecId id : {CodecId::none, CodecId::zstd, CodecId::lz4, CodecId::wal})
         if (method == to_string(id)) return id;
     return std::nullopt;
 }
@@ -72,25 +101,22 @@ std::optional<CodecId> parse_codec_method(std::string_view method) {
 Encoded encode(ByteView plain, const EncodeOptions& options) {
     check_size(plain.size(), ErrorKind::usage);
     switch (options.method) {
-        case CodecId::none: break;
+        case CodecId::none: return {CodecId::none, to_bytes(plain)};
         case CodecId::zstd:
-        case CodecId::lz4: {
-            Bytes encoded = encode_blocks(plain, encoder_of(options), options.worker_count);
-            if (encoded.size() < plain.size()) return {options.method, std::move(encoded)};
-            break;
-        }
-        case CodecId::zero_tail:
-        case CodecId::wal:
-        default: fail_unknown(options.method);
+        case CodecId::lz4: return encode_by_blocks(plain, options);
+        case CodecId::wal: return encode_as_wal(plain, options);
+        case CodecId::zero_tail: break;
     }
-    return {CodecId::none, to_bytes(plain)};
+    fail_unknown(options.method);
 }
 
 void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
             Bytes& out) {
     // Before the buffer: what ten bytes announce must not decide how much memory is taken.
     check_size(plain_size, ErrorKind::corrupt);
-    if (decoder_of(codec))
+    if (codec == CodecId::wal)
+        wal_codec::check_wal(encoded, plain_size);
+    else if (decoder_of(codec))
         check_blocks(encoded, plain_size);
     else
         check_plain(encoded, plain_size);
@@ -101,6 +127,8 @@ void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t
 void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out,
                  const DecodeObserver& observe) {
     check_size(out.size(), ErrorKind::corrupt);
+    if (codec == CodecId::wal)
+        return wal_codec::decode_wal_into(encoded, worker_count, out, observe);
     if (const auto decoder = decoder_of(codec)) {
         decode_blocks(encoded, *decoder, worker_count, out, observe);
         return;

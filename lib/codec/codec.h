@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "codec/plain_reason.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,7 @@ enum class CodecId : std::uint8_t {
     zstd = 1,       ///< blocks of independent zstd frames
     lz4 = 2,        ///< blocks of LZ4 blocks
     zero_tail = 3,  ///< reserved: zero runs are a block kind inside zstd and lz4
-    wal = 4,        ///< reserved for the WAL-aware codec
+    wal = 4,        ///< WAL taken apart into streams (codec/wal/FORMAT.md)
 };
 
 /// The largest content; see vault/object_storage.h.
@@ -31,25 +32,30 @@ inline constexpr std::size_t plain_size_max = std::size_t{64} << 20;
 /// The name of a codec, also of a reserved one; "unknown" for other numbers.
 [[nodiscard]] std::string_view to_string(CodecId id);
 
-/// "zstd", "lz4" or "none", as written in the configuration; nullopt for anything else.
+/// "wal", "zstd", "lz4" or "none", as written in the configuration; nullopt for anything else.
 [[nodiscard]] std::optional<CodecId> parse_codec_method(std::string_view method);
 
 struct EncodeOptions {
     CodecId method = CodecId::zstd;
-    int level = 1;                 ///< zstd: 1 to 19; others ignore it
+    int level = 1;  ///< zstd's, from 1 to 19: of the method, or of what is behind `wal`
     std::size_t worker_count = 1;  ///< threads that may be used; the bytes do not depend on it
+    /// What compresses the streams of `wal`, and what is not WAL: zstd or lz4.
+    CodecId wal_back_end = CodecId::zstd;
 };
 
 struct Encoded {
     CodecId codec = CodecId::none;  ///< what was used: `none` where the method did not help
     Bytes bytes;
+    PlainReason plain_reason = PlainReason::none;  ///< method `wal`: why it was not used
 };
 
 /// Encodes `plain`, decodes the result again in memory and compares it, block by block, before it
 /// returns. The result is never larger than `plain`: where the method saves nothing it is `none`.
-/// Throws Error(corrupt) if the comparison fails (a codec or memory fault: nothing must be stored),
-/// Error(usage) for a level outside the method's range, a method that cannot be written, or more
-/// than plain_size_max bytes. Safe from several threads.
+/// What is not WAL, or not WAL as the method `wal` knows it, is encoded by that method's back end
+/// as if that had been asked for, and the result says why. Throws Error(corrupt) if the comparison
+/// fails (a codec or memory fault: nothing must be stored), Error(usage) for a level outside the
+/// method's range, a method that cannot be written, or more than plain_size_max bytes. Safe from
+/// several threads.
 [[nodiscard]] Encoded encode(ByteView plain, const EncodeOptions& options);
 
 /// Decodes to exactly `plain_size` bytes (at most plain_size_max), replacing `out`. The encoded
@@ -62,15 +68,16 @@ struct Encoded {
 void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
             Bytes& out);
 
-/// Called with each part of the plain bytes as soon as it is decoded, on the thread that did it: what
-/// is in the cache is hashed in half the time. `offset` is a multiple of decode_step_size, and the
-/// part ends at another one or with the content.
+/// Called with each part of the plain bytes as soon as it is decoded, on the thread that did it:
+/// what is in the cache is hashed in half the time. `offset` is a multiple of decode_step_size, and
+/// the part ends at another one or with the content.
 using DecodeObserver = std::function<void(std::size_t offset, ByteView part)>;
 
 inline constexpr std::size_t decode_step_size = std::size_t{256} << 10;
 
 /// As decode(), into memory of the caller: the plain size is `out.size()`.
-void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out,
-                 const DecodeObserver& observe = [](std::size_t, ByteView) {});
+void decode_into(
+    CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out,
+    const DecodeObserver& observe = [](std::size_t, ByteView) {});
 
 }  // namespace walden::codec

@@ -1,5 +1,6 @@
 // The door to liblz4.
 #include "codec/blocks.h"
+#include "codec/chunks.h"
 #include "codec/pool.h"
 
 #include <lz4.h>
@@ -31,6 +32,7 @@ char* chars(MutableByteView bytes) {
 
 std::optional<std::size_t> compress(ByteView plain, MutableByteView out) {
     static_assert(block_size <= LZ4_MAX_INPUT_SIZE);
+    if (plain.size() > LZ4_MAX_INPUT_SIZE || out.size() > INT_MAX) return std::nullopt;
     static Pool<State> pool(idle_states_max);
     const auto state = pool.lend();
     const int size = LZ4_compress_fast_extState(&state->stream, chars(plain), chars(out),
@@ -48,7 +50,16 @@ bool decompress(ByteView compressed, MutableByteView out) {
     return size >= 0 && static_cast<std::size_t>(size) == out.size();
 }
 
+std::optional<std::size_t> compress_chunk(ByteView plain, MutableByteView out, ChunkKind, int) {
+    return compress(plain, out);
+}
+
 }  // namespace
+
+const ChunkCodec& lz4_chunk_codec() {
+    static constexpr ChunkCodec codec = {compress_chunk, decompress};
+    return codec;
+}
 
 BlockCodec lz4_block_codec() {
     return {compress, decompress};

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "codec/blocks.h"
+#include "codec/chunks.h"
 #include "codec/pool.h"
 
 #include <zstd.h>
@@ -64,6 +65,21 @@ struct Compressor {
     int level = 0;
 };
 
+/// Sets nothing itself: libzstd's own table, which goes by level and size, is right for chunks,
+/// which are of all sizes.
+struct TextCompressor {
+    TextCompressor() : context(ZSTD_createCCtx()) {
+        if (context == nullptr) throw std::bad_alloc();
+    }
+
+    TextCompressor(const TextCompressor&) = delete;
+    TextCompressor& operator=(const TextCompressor&) = delete;
+
+    ~TextCompressor() { ZSTD_freeCCtx(context); }
+
+    ZSTD_CCtx* context;
+};
+
 struct Decompressor {
     Decompressor() : context(ZSTD_createDCtx()) {
         if (context == nullptr) throw std::bad_alloc();
@@ -112,7 +128,23 @@ bool decompress(ByteView compressed, MutableByteView out) {
                                compressed.size()) == out.size();
 }
 
+std::optional<std::size_t> compress_chunk(ByteView plain, MutableByteView out, ChunkKind,
+                                          int level) {
+    static Pool<TextCompressor> pool(idle_contexts_max);
+    const auto compressor = pool.lend();
+    const std::size_t size = ZSTD_compressCCtx(compressor->context, out.data(), out.size(),
+                                               plain.data(), plain.size(), level);
+    if (ZSTD_getErrorCode(size) == ZSTD_error_dstSize_tooSmall) return std::nullopt;
+    require(size, "compress with zstd");
+    return size;
+}
+
 }  // namespace
+
+const ChunkCodec& zstd_chunk_codec() {
+    static constexpr ChunkCodec codec = {compress_chunk, decompress};
+    return codec;
+}
 
 BlockCodec zstd_block_codec(int level) {
     assert(level >= zstd_level_min && level <= zstd_level_max);

@@ -101,7 +101,8 @@ Piece ClusterVault::put_part(const EncodedContents::Part& part, Entry& entry) co
     Piece piece{.content_id = part.content_id.value_or(entry.content_id),
                 .plain_size = part.plain_size,
                 .stored_size = 0,
-                .codec = part.encoded.codec};
+                .codec = part.encoded.codec,
+                .plain_reason = part.encoded.plain_reason};
     const std::string key = layout_.content_key(entry.file_name, piece.content_id);
     const Payload payload{.codec = part.encoded.codec,
                           .plain_size = part.plain_size,
@@ -221,11 +222,25 @@ void ClusterVault::open_piece(const std::string& key, ByteView object, const Pie
         unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
     if (unsealed.plain_size != piece.plain_size || unsealed.content_id != piece.content_id)
         throw Error(ErrorKind::corrupt, "content is not the one that the entry names");
+    decode_unsealed(unsealed, plain);
+}
+
+void ClusterVault::decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const {
     crypto::ContentIdBuilder id(keys_.content_id_key(), plain.size());
     codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain,
                        [&](std::size_t offset, ByteView part) { id.add(offset, part); });
-    if (id.finish() != piece.content_id)
+    if (id.finish() != unsealed.content_id)
         throw Error(ErrorKind::corrupt, "content id of the decoded bytes does not match");
+}
+
+void ClusterVault::open_content(const std::string& key, ByteView object, Bytes& plain) const {
+    const Unsealed unsealed =
+        unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
+    if (unsealed.plain_size > piece_size_max)
+        throw Error(ErrorKind::corrupt,
+                    format("content of {} bytes is larger than any", unsealed.plain_size));
+    plain.resize(static_cast<std::size_t>(unsealed.plain_size));
+    decode_unsealed(unsealed, plain);
 }
 
 void ClusterVault::read_contents(const Entry& entry, Bytes& plain) const {

@@ -114,6 +114,11 @@ public:
     /// Error(corrupt) also when a piece is missing.
     void read_contents(const Entry& entry, Bytes& plain) const;
 
+    /// The plain bytes of one content, whose object somebody brought, proven as by read_contents().
+    /// `key` is where it lies in the store, or lay. Throws what unseal_object throws, Error(corrupt)
+    /// for bytes that are not those that were archived.
+    void open_content(const std::string& key, ByteView object, Bytes& plain) const;
+
     /// The newest claim on a timeline (8 hex digits), nullopt if nobody made one. Throws
     /// Error(corrupt | foreign) if any generation is damaged: for those who look for damage.
     [[nodiscard]] std::optional<Claim> find_claim(std::string_view timeline) const;
@@ -144,6 +149,7 @@ private:
         const std::function<void(const std::string&, ByteView)>& check) const;
     void open_piece(const std::string& key, ByteView object, const Piece& piece,
                     MutableByteView plain) const;
+    void decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const;
 
     ObjectStorage& storage_;
     ClusterKeyring keys_;

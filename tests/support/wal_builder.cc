@@ -46,6 +46,11 @@ WalBuilder& WalBuilder::record_with(ByteView main_data, RecordKind kind) {
     return *this;
 }
 
+WalBuilder& WalBuilder::record_of(ByteView body, RecordKind kind) {
+    append_record(to_bytes(body), kind);
+    return *this;
+}
+
 WalBuilder& WalBuilder::commit(std::uint32_t xid, std::int64_t time) {
     Bytes main_data;
     ByteWriter(main_data).write(static_cast<std::uint64_t>(time));

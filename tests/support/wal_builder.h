@@ -39,6 +39,8 @@ public:
     // Verbs that append. Payloads have the outer shape of real records (one main data piece).
     WalBuilder& record(std::uint32_t total_length, RecordKind kind = {});
     WalBuilder& record_with(ByteView main_data, RecordKind kind);
+    /// A record with these bytes behind its header, whatever they are.
+    WalBuilder& record_of(ByteView body, RecordKind kind);
     WalBuilder& commit(std::uint32_t xid, std::int64_t time);
     WalBuilder& abort(std::uint32_t xid, std::int64_t time);
     WalBuilder& checkpoint(wal::Lsn redo);
