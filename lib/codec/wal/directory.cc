@@ -131,6 +131,14 @@ void code_statistics(DirectoryCoder<direction>& coder, RecordTemplate& known,
         coder.number(range, piece.length_mask - piece.length_min, "range of a length");
         piece.length_max = piece.length_min + range;
     }
+    std::uint32_t room = prefix_room(known);
+    for (Piece& piece : known.pieces) {
+        if (!may_have_prefix(known, piece)) continue;
+        coder.number(piece.prefix, std::min(room, prefix_size_max), "prefix of a piece");
+        if (piece.prefix > piece.length_min && piece.prefix != piece.length_max)
+            refuse("prefix of a piece");
+        room -= piece.prefix;
+    }
     if constexpr (direction == Direction::join) lay_out(known);
     auto offsets = static_cast<std::uint32_t>(known.xid_offsets.size());
     const Piece* const main = known.main_data();

@@ -200,6 +200,7 @@ bool RecordScan::take_record(const std::byte* record, std::uint32_t total) {
     std::uint32_t index = *found;
     (void)codes_.move(xid, guess, index);
     RecordTemplate& known = model_.templates.data()[index];
+    sample(known, position_);
     ++known.count;
     for (Piece& piece : known.pieces) {
         const std::uint32_t length = length_of(piece, record);

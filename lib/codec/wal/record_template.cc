@@ -22,15 +22,6 @@ constexpr std::uint8_t heap_hot_update_operation = 0x40;
 constexpr std::uint8_t heap2_multi_insert_operation = 0x50;
 constexpr std::uint8_t btree_insert_leaf_operation = 0x00;
 
-/// A piece of one length up to this many bytes lies in the row as a whole ...
-constexpr std::uint32_t whole_piece_max = 600;
-/// ... and of pieces whose lengths vary as many bytes as the shortest has, up to this.
-constexpr std::uint32_t prefix_max = 64;
-
-/// Pieces whose lengths differ by no more than this, and that are not longer than prefix_max, are
-/// padded: updates that change a number have one byte or some, always at the same place.
-constexpr std::uint32_t padded_range_max = 8;
-
 constexpr std::uint32_t words_mask_size = 2;
 
 /// XLH_UPDATE's main data is 14 bytes, and with an old tuple 5 bytes of its header follow.
@@ -72,6 +63,8 @@ void reset(RecordTemplate& made) {
     made.count = 0;
     made.xid_words = 0xFFFFFFFF;
     made.xid_samples = 0;
+    made.sample_count = 0;
+    made.sample_step = 1;
     made.successor = 0;
     made.has_own_streams = false;
     made.rows = nullptr;
@@ -169,14 +162,10 @@ bool is_constant(const Piece& piece) {
     return piece.length_min == piece.length_max;
 }
 
-std::uint32_t prefix_of(const RecordTemplate& laid, const Piece& piece) {
-    const bool may_have_prefix =
-        piece.kind == PieceKind::block_data || piece.kind == PieceKind::main_data;
-    if (!laid.has_own_streams || !may_have_prefix) return 0;
-    if (is_constant(piece) && piece.length_max <= whole_piece_max) return piece.length_max;
-    const bool is_padded =
-        piece.length_max - piece.length_min <= padded_range_max && piece.length_max <= prefix_max;
-    return is_padded ? piece.length_max : std::min(piece.length_min, prefix_max);
+/// Whether a number of the header is in the row: lengths that never vary are not.
+bool is_in_row(const RecordTemplate& laid, const RowNumber& number) {
+    const Piece* const piece = piece_of_length_at(laid, number.at);
+    return piece == nullptr || !is_constant(*piece);
 }
 
 void choose_words(RecordTemplate& laid) {
@@ -234,6 +223,19 @@ void make_opaque_template(std::uint8_t info, std::uint8_t resource_manager, Reco
         {.kind = PieceKind::opaque, .length_at = 0, .length_mask = mask_of_width(4)});
 }
 
+bool may_have_prefix(const RecordTemplate& known, const Piece& piece) {
+    return known.count >= own_records_min &&
+           (piece.kind == PieceKind::block_data || piece.kind == PieceKind::main_data);
+}
+
+std::uint32_t prefix_room(const RecordTemplate& known) {
+    std::uint32_t numbers = 0;
+    for (const RowNumber& number : known.numbers)
+        if (is_in_row(known, number))
+            numbers += static_cast<std::uint32_t>(std::popcount(number.mask)) / 8;
+    return row_width_max - words_mask_size - numbers;
+}
+
 void lay_out(RecordTemplate& laid) {
     laid.has_own_streams = laid.count >= own_records_min;
     RowLayout row(laid);
@@ -241,19 +243,9 @@ void lay_out(RecordTemplate& laid) {
         row.add_number({.at = 0, .mask = mask_of_width(4)});
         return;
     }
-    for (const RowNumber& number : laid.numbers) {
-        const Piece* const piece = piece_of_length_at(laid, number.at);
-        if (piece == nullptr || !is_constant(*piece)) row.add_number(number);
-    }
-    std::uint32_t room = row_width_max - words_mask_size - laid.row_width;
-    for (Piece& piece : laid.pieces) {
-        const std::uint32_t wanted = prefix_of(laid, piece);
-        piece.prefix = static_cast<std::uint16_t>(std::min(wanted, room));
-        piece.is_padded = piece.prefix == wanted && wanted > piece.length_min;
-        if (!piece.is_padded)
-            piece.prefix = static_cast<std::uint16_t>(piece.always_in_row());
-        room -= piece.prefix;
-    }
+    for (const RowNumber& number : laid.numbers)
+        if (is_in_row(laid, number)) row.add_number(number);
+    for (Piece& piece : laid.pieces) piece.is_padded = piece.prefix > piece.length_min;
     choose_words(laid);
     // In front of the prefixes: a row is written in ascending order, loosely.
     if (laid.word_count > 0) laid.words_at = row.add_bytes(words_mask_size);

@@ -43,8 +43,10 @@ struct Piece {
     std::uint32_t length_max = 0;
     std::uint64_t length_total = 0;  ///< not stored: how much data a relation has
 
+    // Chosen by the splitter (prefix_choice.h), stored in the directory.
+    std::uint16_t prefix = 0;  ///< so many bytes of the piece are in the row ...
+
     // The layout of the row, as of lay_out().
-    std::uint16_t prefix = 0;     ///< so many bytes of the piece are in the row ...
     std::uint16_t prefix_at = 0;  ///< ... from here on; the rest goes to a stream:
     Stream* rest = nullptr;
     bool is_padded = false;  ///< the whole piece is in the row, zeros behind it
@@ -69,6 +71,12 @@ enum class RecordRole : std::uint8_t { other, heap_insert, heap_update, btree_in
 
 /// A template with fewer records than this has no row table and no stream of its own.
 inline constexpr std::uint32_t own_records_min = 24;
+
+/// The largest prefix.
+inline constexpr std::uint32_t prefix_size_max = 600;
+
+/// Records of a template that the choice of its prefixes is based on.
+inline constexpr std::size_t template_samples_max = 64;
 
 /// Four-byte words of a record that may be copies of words of an earlier tuple.
 inline constexpr std::size_t predicted_words_max = 16;
@@ -95,6 +103,9 @@ struct RecordTemplate {
     std::uint32_t count = 0;
     std::uint32_t xid_words = 0;  ///< bit n: the main data repeats the transaction at offset n
     std::uint32_t xid_samples = 0;
+    std::uint32_t sample_count = 0;
+    std::uint32_t sample_step = 1;  ///< a power of two: every so many records one is sampled
+    std::array<std::uint32_t, template_samples_max> samples;  ///< linear offsets; not initialised
     std::uint32_t successor = 0;  ///< the template that followed last, in the same transaction
 
     // The layout, as of lay_out().
@@ -125,8 +136,15 @@ void make_template(const std::byte* record, const HeaderShape& shape,
 /// As make_template() for records whose headers are not understood.
 void make_opaque_template(std::uint8_t info, std::uint8_t resource_manager, RecordTemplate& made);
 
-/// Decides what is in the rows, from count and the lengths of the pieces. Gives the number of bytes
-/// of a row. Both sides call it with the same values.
+/// Whether a piece of the template may have a prefix in the row, once the template's count is
+/// known.
+[[nodiscard]] bool may_have_prefix(const RecordTemplate& known, const Piece& piece);
+
+/// So many bytes a row has for all prefixes together, once the lengths of the pieces are known.
+[[nodiscard]] std::uint32_t prefix_room(const RecordTemplate& known);
+
+/// Decides what is where in the rows, from count, lengths and prefixes, for which there is room.
+/// Both sides call it with the same values.
 void lay_out(RecordTemplate& laid);
 
 /// Fills joined_header.
@@ -154,6 +172,19 @@ void choose_xid_offsets(RecordTemplate& laid);
     for (const Piece& piece : candidate.pieces)
         sum += load_le<std::uint32_t>(record + piece.length_at) & piece.length_mask;
     return sum == total;
+}
+
+/// Notes the place of one of the template's records, if it is one to be sampled: in the end every
+/// `sample_step`-th has been. To be called before the record is counted.
+inline void sample(RecordTemplate& known, std::uint32_t linear_offset) {
+    if ((known.count & (known.sample_step - 1)) != 0) return;
+    if (known.sample_count == template_samples_max) {
+        for (std::size_t i = 0; i < template_samples_max / 2; ++i)
+            known.samples[i] = known.samples[2 * i];
+        known.sample_count = template_samples_max / 2;
+        known.sample_step *= 2;
+    }
+    known.samples[known.sample_count++] = linear_offset;
 }
 
 /// The length that a record's header announces for one of its pieces.

@@ -1,6 +1,7 @@
 #include "codec/wal/segment_split.h"
 
 #include "codec/wal/directory.h"
+#include "codec/wal/prefix_choice.h"
 #include "codec/wal/record_coder.h"
 #include "codec/wal/record_scan.h"
 
@@ -43,6 +44,7 @@ PlainReason SegmentSplitter::State::split(ByteView plain) {
 void SegmentSplitter::State::lay_out_all() {
     for (std::uint32_t i = 0; i < model.template_count; ++i) {
         RecordTemplate& known = model.templates[i];
+        choose_prefixes(known, linear.data());
         lay_out(known);
         choose_xid_offsets(known);
         for (const Piece& piece : known.pieces) {
