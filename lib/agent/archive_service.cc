@@ -1,6 +1,7 @@
 #include "agent/archive_service.h"
 
 #include "agent/archive_status.h"
+#include "base/file.h"
 #include "base/format.h"
 
 #include <algorithm>
@@ -243,7 +244,7 @@ void ArchiveService::submit(std::unique_lock<std::mutex>& lock, const std::strin
 }
 
 void ArchiveService::take_result(const std::string& path, PipelineResult result) {
-    const std::string name = archive::base_name(path);
+    const std::string name = base_name(path);
     const std::lock_guard lock(mutex_);
     running_.erase(name);
     switch (result.kind) {

@@ -39,9 +39,6 @@ struct PreparedFile {
     }
 };
 
-/// "name" for "some/where/name".
-[[nodiscard]] std::string base_name(const std::string& path);
-
 /// Reads and examines files of one cluster. Immutable: safe from several threads.
 class FilePreparer {
 public:

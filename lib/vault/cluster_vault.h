@@ -2,13 +2,6 @@
 // unseals them, and the only one that publishes.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "codec/codec.h"
 #include "vault/container.h"
 #include "vault/entry.h"
@@ -16,6 +9,13 @@
 #include "vault/layout.h"
 #include "vault/object_storage.h"
 #include "vault/records.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace walden::vault {
 
@@ -76,6 +76,10 @@ public:
         different,  ///< the name holds other content, which is untouched
     };
 
+    /// Parts of one file on their way at once: a distant store has its latency once and not for
+    /// each.
+    static constexpr std::size_t parts_in_flight = 4;
+
     /// Encodes the plain bytes of a file and checks the result; touches no storage.
     [[nodiscard]] EncodedContents encode_contents(ByteView plain,
                                                   const codec::EncodeOptions& options) const;
@@ -83,11 +87,11 @@ public:
     /// Seals and stores the contents of a file, whose name and content id the caller has set in
     /// `entry`, and describes them there: plain_size, pieces, inlined. Contents up to
     /// inline_size_max stay in the entry. Durable when it returns. Where an object of that name is
-    /// there and damaged, it stores another copy (FORMAT.md, section 6); Error(corrupt) if there are
-    /// too many of those already.
+    /// there and damaged, it stores another copy (FORMAT.md, section 6); Error(corrupt) if there
+    /// are too many of those already.
     void put_contents(const EncodedContents& contents, Entry& entry) const;
 
-    /// Both in one, piece by piece: beside the plain bytes only one piece is in memory.
+    /// Both in one: beside the plain bytes only `parts_in_flight` pieces are in memory.
     void put_contents(ByteView plain, const codec::EncodeOptions& options, Entry& entry) const;
 
     /// Creates the entry, whose contents were put before. After an unknown outcome or a taken
@@ -138,7 +142,7 @@ private:
     [[nodiscard]] static std::size_t piece_count(std::size_t plain_size);
     [[nodiscard]] EncodedContents::Part encode_part(ByteView plain, std::size_t index,
                                                     const codec::EncodeOptions& options) const;
-    void put_part(const EncodedContents::Part& part, Entry& entry) const;
+    [[nodiscard]] Piece put_part(const EncodedContents::Part& part, Entry& entry) const;
     std::uint64_t put_content(const std::string& key, const Payload& payload, Bytes sealed) const;
     [[nodiscard]] bool find_copy(
         const std::string& key,
