@@ -316,7 +316,7 @@ bool run_ratio(const RatioOptions& options) {
     std::vector<KindRatio> kinds;
     for (CorpusKind& kind : load_wal_corpus(options.corpus, options.segment_count)) {
         if (!options.kinds.empty() &&
-            std::find(options.kinds.begin(), options.kinds.end(), kind.name) == options.kinds.end())
+            ("," + options.kinds + ",").find("," + kind.name + ",") == std::string::npos)
             continue;
         kinds.emplace_back(std::move(kind), options.corpus);
     }

@@ -3,14 +3,13 @@
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 namespace walden::bench {
 
 struct RatioOptions {
-    std::string corpus;              ///< made by wal_corpus.py
-    std::vector<std::string> kinds;  ///< empty: all
-    std::size_t segment_count = 2;   ///< of each kind
+    std::string corpus;             ///< made by wal_corpus.py
+    std::string kinds;              ///< with commas between; empty: all
+    std::size_t segment_count = 2;  ///< of each kind
     std::size_t run_count = 5;
     bool runs_one_shot = true;  ///< fresh processes as well
     bool prints_json = false;

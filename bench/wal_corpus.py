@@ -162,12 +162,15 @@ class Corpus:
         self.options = options
         self.batch = 0  # each pgbench call gets a seed of its own
 
+    # How pgbench sends its statements.
+    mode = "prepared"
+
     def fill_segments(self, *arguments):
         """Runs the transaction until enough whole segments lie behind; their numbers."""
         first = self.server.next_segment()
         while self.server.segment_number() < first + self.options.segments:
             self.batch += 1
-            self.server.pgbench("-n", "-M", "prepared", "-c", str(CLIENTS), "-t", "2000",
+            self.server.pgbench("-n", "-M", self.mode, "-c", str(CLIENTS), "-t", "2000",
                                 f"--random-seed={self.options.seed + self.batch}", *arguments)
         return list(range(first, first + self.options.segments))
 
@@ -223,6 +226,9 @@ class Corpus:
 class ShopCorpus(Corpus):
     """The application of wal_shop.py, on a server of its own."""
 
+    # As prepared statements its parameters would have no types.
+    mode = "simple"
+
     def __init__(self, server, options, *more_sql):
         super().__init__(server, options)
         fill = {"seed": options.seed, "users": 2000 * options.scale}
@@ -239,7 +245,7 @@ class ShopCorpus(Corpus):
 
     def work(self, transactions):
         self.batch += 1
-        self.server.pgbench("-n", "-M", "prepared", "-c", str(CLIENTS), "-t",
+        self.server.pgbench("-n", "-M", self.mode, "-c", str(CLIENTS), "-t",
                             str(transactions // CLIENTS), "-f", self.script,
                             f"--random-seed={self.options.seed + self.batch}")
 

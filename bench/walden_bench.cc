@@ -47,8 +47,7 @@ int run(int argc, char** argv) {
         app.add_subcommand("ratio", "How small and how fast, by kind of WAL and method");
     ratio->add_option("--corpus", ratio_options.corpus, "Directory made by bench/wal_corpus.py")
         ->required();
-    ratio->add_option("--kinds", ratio_options.kinds, "Kinds of WAL; all by default")
-        ->delimiter(',');
+    ratio->add_option("--kinds", ratio_options.kinds, "Kinds of WAL with commas between; else all");
     ratio->add_option("--segments", ratio_options.segment_count, "Segments of each kind")
         ->check(CLI::Range(1, 1000));
     ratio->add_option("--runs", ratio_options.run_count, "Counted runs of each stage")
