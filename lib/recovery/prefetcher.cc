@@ -363,7 +363,9 @@ Prefetcher::State Prefetcher::answer_with(Job& job, const Source& source,
     };
     try {
         const FetchedFile file = source.fetcher().read(job.name, std::move(*entry));
-        job.file = std::make_shared<NamelessFile>(options_.directory, file.bytes);
+        job.file = std::make_shared<NamelessFile>(
+            options_.directory, file.bytes,
+            job.purpose == Purpose::ahead ? DiskWrite::complete : DiskWrite::begun);
         job.history = history_in(job.name, file.bytes);
     } catch (...) {
         release();

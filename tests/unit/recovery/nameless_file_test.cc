@@ -51,7 +51,7 @@ const std::string nowhere = "/proc/self/no/such/directory";
 TEST_CASE("a file without a name is in no directory, and gets one name (invariant 15)",
           "[nameless]") {
     const Place place;
-    const NamelessFile file(place.scratch.path(), some_bytes());
+    const NamelessFile file(place.scratch.path(), some_bytes(), DiskWrite::complete);
     CHECK(place.file_count() == 0);
     CHECK(file.is_untouched());
     CHECK(deliver_nameless(file.fd(), file.stamp(), place.path));
