@@ -3,6 +3,7 @@
 #include "base/format.h"
 #include "tools/cli/config.h"
 #include "tools/cli/fetch_command.h"
+#include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 #include "tools/cli/session.h"
@@ -118,8 +119,10 @@ bool is_fetch(int argc, char** argv) {
 int run_as_fetch(int argc, char** argv) {
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden fetch");
-    return cli::run_fetch(argc - 1, argv + 1, "walden fetch",
-                          {.open = commands::open_any_store, .asks_agent = false});
+    return cli::run_fetch_program(argc - 1, argv + 1, "walden fetch",
+                                  [](const cli::Arguments& arguments) {
+                                      return cli::fetch_here(arguments, commands::open_any_store);
+                                  });
 }
 
 /// For --help and for "walden --config FILE fetch ...".

@@ -1,24 +1,42 @@
 // walden-fetch: PostgreSQL's restore_command.
 #include "storage/store_url.h"
-#include "tools/cli/fetch_command.h"
+#include "tools/cli/fetch_by_agent.h"
+#include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 
+#include <algorithm>
+#include <chrono>
 #include <string>
-#include <vector>
+
+namespace walden {
+
+namespace {
+
+int fetch(const cli::Arguments& arguments) {
+    using Clock = std::chrono::steady_clock;
+    const auto began_at = Clock::now();
+    const cli::Config config = cli::read_config(arguments.config_path);
+    const std::string& file_name = arguments.operands[0];
+    const std::string& path = arguments.operands[1];
+    // Mostly the file is there already, and this program is small because it does nothing else.
+    if (const auto code = cli::fetch_by_agent(config, file_name, path)) return *code;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        began_at + config.fetch_deadline - Clock::now());
+    // Both have the same exit codes from their first instruction on.
+    cli::become_program(
+        storage::is_directory_url(config.store_url) ? "walden-worker" : "walden",
+        {"fetch", "--config", config.path, "--patience",
+         std::to_string(std::max<std::int64_t>(left.count(), 1)), "--", file_name, path});
+}
+
+}  // namespace
+
+}  // namespace walden
 
 int main(int argc, char** argv) {
     using namespace walden;
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden-fetch");
-    const auto open = [&](const cli::Config& config) -> std::unique_ptr<vault::ObjectStorage> {
-        // It has the same exit codes from its first instruction on.
-        if (!storage::is_directory_url(config.store_url)) {
-            std::vector<std::string> words = {"fetch"};
-            for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
-            cli::become_program("walden", std::move(words));
-        }
-        return cli::open_local_storage(config);
-    };
-    return cli::run_fetch(argc, argv, "walden-fetch", {.open = open, .asks_agent = true});
+    return cli::run_fetch_program(argc, argv, "walden-fetch", fetch);
 }

@@ -42,11 +42,6 @@ wal::WalFileName require_wal_file_name(const std::string& file_name) {
     return *name;
 }
 
-std::string base_name(const std::string& path) {
-    const std::size_t slash = path.find_last_of('/');
-    return slash == std::string::npos ? path : path.substr(slash + 1);
-}
-
 }  // namespace
 
 std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {

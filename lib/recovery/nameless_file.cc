@@ -76,12 +76,16 @@ bool copy(int fd, const FileStamp& stamp, const std::string& path) {
 
 }  // namespace
 
-NamelessFile::NamelessFile(const std::string& directory, ByteView bytes)
+NamelessFile::NamelessFile(const std::string& directory, ByteView bytes, DiskWrite disk_write)
     : fd_(make_nameless(directory)) {
     const std::string name = format("a file without a name in \"{}\"", directory);
     write_all(fd_.get(), bytes, name);
-    // Only a beginning, and only a hint: in memory there is nothing to write.
-    static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
+    // The beginning is only a hint: in memory there is nothing to write. A failure of fdatasync is
+    // told once, so the server would not hear of it: then the file must not be used.
+    if (disk_write == DiskWrite::begun)
+        static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
+    else if (::fdatasync(fd_.get()) != 0)
+        throw system_error(ErrorKind::io, format("fdatasync {}", name), errno);
     // The kernel's own times have the grain of its tick, some milliseconds: another write in the
     // same tick would not show. No write sets a time that lies a second back.
     timespec past{};

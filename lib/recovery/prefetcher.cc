@@ -112,12 +112,12 @@ bool Prefetcher::await(std::unique_lock<std::mutex>& lock, const JobPointer& job
     return true;
 }
 
-/// What was fetched ahead leaves in any case: it is used once, and its absence or failure decides
-/// nothing.
+/// What was fetched ahead is used once. That it was absent, or failed, decides nothing; the marker
+/// stays, so that it is not tried again now.
 std::optional<Delivery> Prefetcher::take(const JobPointer& job, bool was_ready) {
+    if (job->state != State::ready) return std::nullopt;
     const auto place = ahead_.find(job->name);
     if (place != ahead_.end() && place->second == job) ahead_.erase(place);
-    if (job->state != State::ready) return std::nullopt;
     if (!job->file->is_untouched()) {
         ++counts_.discarded_count;
         counts_.last_failure =
@@ -363,7 +363,9 @@ Prefetcher::State Prefetcher::answer_with(Job& job, const Source& source,
     };
     try {
         const FetchedFile file = source.fetcher().read(job.name, std::move(*entry));
-        job.file = std::make_shared<NamelessFile>(options_.directory, file.bytes);
+        job.file = std::make_shared<NamelessFile>(
+            options_.directory, file.bytes,
+            job.purpose == Purpose::ahead ? DiskWrite::complete : DiskWrite::begun);
         job.history = history_in(job.name, file.bytes);
     } catch (...) {
         release();

@@ -57,7 +57,7 @@ public:
 };
 
 struct PrefetchOptions {
-    std::string directory;                              ///< pg_wal
+    std::string directory{};                            ///< pg_wal
     std::uint64_t size = std::uint64_t{256} << 20;      ///< bytes ahead at most; 0: none
     std::uint64_t memory = std::uint64_t{160} << 20;    ///< for files being fetched
     std::size_t in_flight = 8;                          ///< segments fetched at once

@@ -103,8 +103,14 @@ def body_of_standby(scenario, archive):
     standby = Cluster.from_backup(scenario, "standby", backup, "standby.signal",
                                   wal_retrieve_retry_interval="100ms")
     walden = own_walden(scenario, archive, standby)
-    standby.configure(restore_command=walden.restore_command()).start()
+    standby.configure(restore_command=walden.restore_command(), archive_mode="always",
+                      archive_command=walden.archive_command()).start()
     wait_for(lambda: standby.count("t") == rows, "all rows on the standby")
+    step("the same agent archives what was restored (archive_mode = always)")
+    standby.wait_archived()
+    status = walden.json("status")
+    check(status["archived"]["present"] > 0, f"segments that were there: {status}")
+    check(status["recovery"]["prefetched"] > 0, f"segments that were prefetched: {status}")
     step("what is archived later is found: nothing was remembered (row 51, invariant 18)")
     for batch in range(3):
         rows = fill(archive, 3, 100 + 10 * batch)
@@ -112,8 +118,6 @@ def body_of_standby(scenario, archive):
         kill_agent(walden)
     step("promoted, it follows its own timeline, and a second standby follows it")
     archive.primary.stop()
-    standby.configure(archive_mode="on", archive_command=walden.archive_command())
-    standby.restart()
     standby.promote()
     add_rows(standby, 200)
     standby.archive_now()

@@ -3,7 +3,21 @@
 #include "base/error.h"
 #include "base/format.h"
 
+#include <charconv>
+
 namespace walden::cli {
+
+namespace {
+
+std::chrono::milliseconds parse_patience(std::string_view text) {
+    std::uint32_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc() || end != text.data() + text.size())
+        throw Error(ErrorKind::usage, format("\"{}\" is no number of milliseconds", text));
+    return std::chrono::milliseconds(count);
+}
+
+}  // namespace
 
 Arguments parse_arguments(int argc, char** argv, std::size_t operand_count) {
     Arguments arguments;
@@ -20,6 +34,8 @@ Arguments parse_arguments(int argc, char** argv, std::size_t operand_count) {
             arguments.wants_version = true;
         } else if (word == "--config" && i + 1 < argc) {
             arguments.config_path = argv[++i];
+        } else if (word == "--patience" && i + 1 < argc) {
+            arguments.patience = parse_patience(argv[++i]);
         } else if (word.starts_with("--config=")) {
             arguments.config_path = word.substr(std::string_view("--config=").size());
         } else {

@@ -1,30 +1,13 @@
-// What walden-fetch does, and `walden fetch` for the stores that walden-fetch cannot reach.
+// One fetch without an agent: walden-worker's, and `walden fetch`, which knows more stores.
 #pragma once
 
+#include "tools/cli/arguments.h"
 #include "tools/cli/session.h"
-
-#include <string_view>
 
 namespace walden::cli {
 
-// PostgreSQL reads 1 to 125 as "no such file" and, without a recovery target, opens the database
-// there; above 125 it stops (design, section 5). So 1 is only ever the store's own word.
-enum FetchExitCode : int {
-    fetch_exit_not_there = 1,
-    fetch_exit_unreachable = 200,
-    fetch_exit_configuration = 201,
-    fetch_exit_integrity = 202,
-    fetch_exit_foreign = 203,
-    fetch_exit_internal = 204,
-};
-
-struct FetchOptions {
-    StorageOpener open;
-    bool asks_agent = false;  ///< before it opens the store
-};
-
-/// The whole program, from the command line ("[--config FILE] NAME PATH" behind argv[0]) to the
-/// exit status; nothing is thrown. prepare_process() was called with fetch_exit_internal.
-int run_fetch(int argc, char** argv, std::string_view program, const FetchOptions& options);
+/// Brings the file operands[0] to operands[1] from the storage that `open` opens. Returns 0 or
+/// fetch_exit_not_there; everything else is thrown.
+int fetch_here(const Arguments& arguments, const StorageOpener& open);
 
 }  // namespace walden::cli
