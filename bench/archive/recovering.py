@@ -107,7 +107,7 @@ class Recovery:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.data,
                 env={**os.environ, "LC_ALL": "C", "TZ": "UTC", **self.cluster.variables},
                 **self.account.options())
-        usage, peak = self.wait(process.pid, patience)
+        usage, peak = self.wait(process.pid, known, patience)
         process.returncode = 0
         stop_helpers()
         helper_cpu, helper_peak = self.reap(children_of(os.getpid()) - known)
@@ -117,14 +117,15 @@ class Recovery:
                       max(peak, helper_peak))
 
     @staticmethod
-    def wait(pid, patience):
-        """(CPU seconds, peak memory of the helpers seen meanwhile) of the server, which ends."""
+    def wait(pid, known, patience):
+        """(CPU seconds, peak memory of the helpers seen meanwhile) of the server, which ends.
+        `known` are the store's servers."""
         deadline, peak = time.monotonic() + patience, 0
         while True:
             ended, _, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 return usage.ru_utime + usage.ru_stime, peak
-            for child in children_of(os.getpid()) - {pid}:
+            for child in children_of(os.getpid()) - known - {pid}:
                 peak = max(peak, peak_memory(child))
             if time.monotonic() > deadline:
                 raise Failed(f"no end of recovery within {patience} s")
