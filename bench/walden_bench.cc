@@ -65,6 +65,10 @@ int run(int argc, char** argv) {
         app.add_subcommand("archive", "Archiving by PostgreSQL itself, beside the peers")
             ->prefix_command();
     archive->set_help_flag();
+    CLI::App* recover =
+        app.add_subcommand("recover", "Recovery by PostgreSQL itself, beside the peers")
+            ->prefix_command();
+    recover->set_help_flag();
     walden::bench::LatencyProxyOptions proxy_options;
     CLI::App* proxy = app.add_subcommand("proxy", "A TCP proxy that adds latency, for \"archive\"");
     proxy->add_option("--upstream", proxy_options.upstream_port, "Port of the server")->required();
@@ -73,7 +77,9 @@ int run(int argc, char** argv) {
         ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
     CLI11_PARSE(app, argc, argv);
     if (archive->parsed())
-        walden::bench::become_archive_driver(options.programs, archive->remaining());
+        walden::bench::become_archive_driver("archive.py", options.programs, archive->remaining());
+    if (recover->parsed())
+        walden::bench::become_archive_driver("recover.py", options.programs, recover->remaining());
     if (proxy->parsed()) walden::bench::run_latency_proxy(proxy_options);
     if (stages->parsed()) walden::bench::run_stages(options);
     if (once->parsed()) walden::bench::encode_once(once_method, once_path);

@@ -31,7 +31,7 @@ def environment():
 class Run:
     """One command: a cluster, a store, a scratch directory, and all that it started."""
 
-    def __init__(self, options, wanted, cluster_directory=None):
+    def __init__(self, options, wanted, cluster_directory=None, cluster_class=Cluster):
         self.options = options
         self.account = Account()
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="walden-bench-", dir=options.scratch))
@@ -41,9 +41,8 @@ class Run:
             self.account.own(self.scratch)
             self.store = self.make_store()
             directory = cluster_directory or options.cluster
-            self.cluster = Cluster(self.account, (pathlib.Path(directory).resolve() if directory
-                                                  else self.scratch / "cluster"),
-                                   self.store.variables)
+            place = pathlib.Path(directory).resolve() if directory else self.scratch / "cluster"
+            self.cluster = cluster_class(self.account, place, self.store.variables)
             self.cluster.provide(wanted)
             self.bench = Bench(self.account, self.cluster, self.store, self.scratch,
                                self.copy_programs())

@@ -90,7 +90,7 @@ class Cluster:
 
     def provide(self, wanted):
         """Makes the cluster unless its directory holds one made as `wanted` says: count, workload
-        ("oltp" or "random") and segment_size. One that has more segments will do."""
+        ("oltp", "random" or "idle") and segment_size. One that has more segments will do."""
         description = self.directory / "segments.json"
         if description.exists():
             made = json.loads(description.read_text(encoding="utf-8"))
@@ -119,14 +119,23 @@ class Cluster:
             file.write("\ninclude 'bench.conf'\n")
         self.start(fsync="off", autovacuum="on")
         self.segment_size = wanted["segment_size"]
-        begin = self.prepare_oltp() if wanted["workload"] == "oltp" else self.prepare_random()
+        begin = {"oltp": self.prepare_oltp, "random": self.prepare_random,
+                 "idle": self.prepare_idle}[wanted["workload"]]()
+        self.before_the_wal()
         first = self.next_segment()
         while self.segment_number() < first + wanted["count"]:
             begin()
         version = self.sql("SHOW server_version")
+        self.after_the_wal()
         self.stop()
         names = [self.segment_name(first + i) for i in range(wanted["count"])]
         return {**wanted, "names": names, "server": version, "scale": SCALE}
+
+    def before_the_wal(self):
+        """The running server has its tables, and writes the segments that count next."""
+
+    def after_the_wal(self):
+        """The segments are written."""
 
     def prepare_oltp(self):
         """Returns what makes some MiB of WAL."""
@@ -139,6 +148,11 @@ class Cluster:
     def prepare_random(self):
         self.sql("CREATE TABLE noise (text text)")
         return lambda: self.sql(RANDOM_ROWS)
+
+    def prepare_idle(self):
+        """Nearly empty segments, as archive_timeout makes them."""
+        self.sql("CREATE TABLE quiet (n int)")
+        return lambda: self.sql("INSERT INTO quiet VALUES (1); SELECT pg_switch_wal()")
 
     def segment_number(self):
         return int(self.sql("SELECT div(pg_current_wal_insert_lsn() - '0/0', "

@@ -8,7 +8,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 
 namespace walden::cli {
@@ -37,10 +36,11 @@ bool standby_will_ask_again(const Config& config, const std::string& path) {
 /// waiting for. A standby is not kept waiting: it asks again, and may be streaming by then.
 std::chrono::milliseconds patience_for(const Config& config, const Arguments& arguments) {
     const auto patience = arguments.patience.value_or(config.fetch_deadline);
-    const bool is_history = arguments.operands[0].ends_with(".history");
-    return is_history && !standby_will_ask_again(config, arguments.operands[1])
-               ? std::max(patience, config.fetch_history_deadline)
-               : patience;
+    const bool waits_longer = arguments.operands[0].ends_with(".history") &&
+                              config.fetch_history_deadline > config.fetch_deadline &&
+                              !standby_will_ask_again(config, arguments.operands[1]);
+    return waits_longer ? patience + (config.fetch_history_deadline - config.fetch_deadline)
+                        : patience;
 }
 
 std::optional<recovery::FetchedFile> fetch(const Config& config, const std::string& file_name,

@@ -363,6 +363,24 @@ TEST_CASE("histories, labels and damage go their way between the segments (fault
     CHECK(problems_of(verify(vault)).empty());
 }
 
+TEST_CASE("damage at the source is marked for a listing, also in the middle of a line",
+          "[pipeline]") {
+    MemoryStorage storage;
+    const auto vault = make_vault(storage);
+    put_test_identity(vault);
+    auto line = make_line({.count = 5});
+    line[3].bytes[50'000] ^= std::byte{1};
+    const Host host;
+    host.put_files(line);
+    Run run(vault, host);
+    run.archive(line);
+    CHECK(run.kinds() == "aaaaa");
+    CHECK(run.delivered()[3].second.archive.warnings.size() == 1);
+    const auto entry = vault.find_entry(vault.layout().segment_key(line[3].name));
+    CHECK(keys_of(storage, vault.layout().damaged_prefix()) ==
+          std::vector{vault.layout().damaged_key(line[3].name, entry->entry.content_id)});
+}
+
 TEST_CASE("a hole in the line is published alone, without a predecessor", "[pipeline]") {
     MemoryStorage storage;
     const auto vault = make_vault(storage);
