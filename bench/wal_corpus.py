@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+import wal_shop
+
 SEGMENT_SIZE = 16 * 1024 * 1024
 CLIENTS = 4
 
@@ -74,8 +76,9 @@ COMMIT;
 class Server:
     """One PostgreSQL of our own; leaving the `with` block stops it and removes its data."""
 
-    def __init__(self, bin_directory):
+    def __init__(self, bin_directory, settings):
         self.bin_directory = bin_directory
+        self.settings = settings
         # PostgreSQL refuses to run as root.
         self.user = "postgres" if os.geteuid() == 0 else None
 
@@ -89,7 +92,7 @@ class Server:
             self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync",
                      "--data-checksums")
             with open(os.path.join(self.data, "postgresql.conf"), "a") as conf:
-                for name, value in SETTINGS.items():
+                for name, value in self.settings.items():
                     conf.write(f"{name} = {value}\n")
                 conf.write(f"unix_socket_directories = '{self.home}'\n")
             self.log = open(os.path.join(self.home, "log"), "wb")
@@ -159,12 +162,15 @@ class Corpus:
         self.options = options
         self.batch = 0  # each pgbench call gets a seed of its own
 
+    # How pgbench sends its statements.
+    mode = "prepared"
+
     def fill_segments(self, *arguments):
         """Runs the transaction until enough whole segments lie behind; their numbers."""
         first = self.server.next_segment()
         while self.server.segment_number() < first + self.options.segments:
             self.batch += 1
-            self.server.pgbench("-n", "-M", "prepared", "-c", str(CLIENTS), "-t", "2000",
+            self.server.pgbench("-n", "-M", self.mode, "-c", str(CLIENTS), "-t", "2000",
                                 f"--random-seed={self.options.seed + self.batch}", *arguments)
         return list(range(first, first + self.options.segments))
 
@@ -196,12 +202,69 @@ class Corpus:
         self.server.sql("CHECKPOINT")
         return self.fill_segments("-f", script)
 
+    def set(self, name, value):
+        self.server.sql(f"ALTER SYSTEM SET {name} = {value}")
+        self.server.sql("SELECT pg_reload_conf()")
+
+    def compressed(self, method):
+        """oltp-fresh with the server's own compression of page images."""
+        self.set("wal_compression", method)
+        self.server.sql("CHECKPOINT")
+        numbers = self.fill_segments()
+        self.set("wal_compression", "off")
+        return numbers
+
     def idle(self):
         self.server.sql("CREATE TABLE heartbeat (at timestamptz)")
         first = self.server.next_segment()
         for _ in range(self.options.segments):
             self.server.sql("INSERT INTO heartbeat VALUES (now())")
             self.server.next_segment()
+        return list(range(first, first + self.options.segments))
+
+
+class ShopCorpus(Corpus):
+    """The application of wal_shop.py, on a server of its own."""
+
+    # As prepared statements its parameters would have no types.
+    mode = "simple"
+
+    def __init__(self, server, options, *more_sql):
+        super().__init__(server, options)
+        fill = {"seed": options.seed, "users": 2000 * options.scale}
+        for text in (wal_shop.FUNCTIONS.split("CREATE FUNCTION phrase")[0],
+                     wal_shop.SCHEMA.format(**fill),
+                     "CREATE FUNCTION phrase" +
+                     wal_shop.FUNCTIONS.split("CREATE FUNCTION phrase")[1], *more_sql):
+            server.sql(text)
+        self.script = os.path.join(server.home, "shop.sql")
+        with open(self.script, "w") as file:
+            file.write(wal_shop.TRANSACTION.format(**fill))
+        os.chmod(self.script, 0o644)
+        self.work(5000)  # so that there is something to update and to split pages of
+
+    def work(self, transactions):
+        self.batch += 1
+        self.server.pgbench("-n", "-M", self.mode, "-c", str(CLIENTS), "-t",
+                            str(transactions // CLIENTS), "-f", self.script,
+                            f"--random-seed={self.options.seed + self.batch}")
+
+    def fresh(self):
+        self.server.sql("CHECKPOINT")
+        return self.fill_segments("-f", self.script)
+
+    def steady(self):
+        # Every page that is there is written once, then enough work for the rest.
+        self.server.sql("UPDATE users SET seen = seen")
+        self.work(20000)
+        return self.fill_segments("-f", self.script)
+
+    def images(self):
+        """A checkpoint every 400 transactions: more than half of the bytes are page images."""
+        first = self.server.next_segment()
+        while self.server.segment_number() < first + self.options.segments:
+            self.server.sql("CHECKPOINT")
+            self.work(400)
         return list(range(first, first + self.options.segments))
 
 
@@ -231,6 +294,9 @@ def main():
     parser.add_argument("--pgbin", help="folder of postgres, initdb, psql and pgbench")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=int, default=20, help="pgbench scale (default: 20)")
+    parser.add_argument("--wal-compression", nargs="*", default=["lz4", "zstd", "pglz"],
+                        help="methods that this server was built with (13 and 14: pglz alone, as "
+                        "\"on\"; default: lz4 zstd pglz)")
     parser.add_argument("--segments", type=int, default=4, help="segments per kind (default: 4)")
     options = parser.parse_args()
     if os.path.exists(options.out):
@@ -240,17 +306,32 @@ def main():
     # The folder gets its name when it is complete, so half a corpus is never measured.
     unfinished = options.out.rstrip("/") + ".unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
-    with Server(options.pgbin or find_bin_directory()) as server:
+    programs = options.pgbin or find_bin_directory()
+
+    def keep(server, kinds):
         description["server"] = server.sql("SELECT version()")
-        corpus = Corpus(server, options)
-        # Idle comes first, before there is anything that autovacuum might work on.
-        for kind, make in (("idle", corpus.idle), ("bulk", corpus.bulk),
-                           ("oltp-fresh", corpus.oltp_fresh), ("oltp", corpus.oltp),
-                           ("app", corpus.app)):
+        for kind, make in kinds:
             numbers = make()
             description["kinds"][kind] = copy_segments(server, numbers,
                                                        os.path.join(unfinished, kind))
             print(f"{kind}: {len(numbers)} segments", flush=True)
+
+    with Server(programs, SETTINGS) as server:
+        corpus = Corpus(server, options)
+        # Idle comes first, before there is anything that autovacuum might work on.
+        keep(server, [("idle", corpus.idle), ("bulk", corpus.bulk),
+                      ("oltp-fresh", corpus.oltp_fresh), ("oltp", corpus.oltp),
+                      *((f"oltp-{method}", lambda method=method: corpus.compressed(method))
+                        for method in options.wal_compression),
+                      ("app", corpus.app)])
+    with Server(programs, SETTINGS) as server:
+        shop = ShopCorpus(server, options, wal_shop.GIN_INDEX)
+        keep(server, [("app-fresh", shop.fresh), ("app-steady", shop.steady)])
+    with Server(programs, SETTINGS | {"wal_level": "logical"}) as server:
+        shop = ShopCorpus(server, options, wal_shop.GIN_INDEX, wal_shop.FULL_IDENTITY)
+        keep(server, [("app-logical", shop.steady)])
+    with Server(programs, SETTINGS) as server:
+        keep(server, [("app-images", ShopCorpus(server, options).images)])
     with open(os.path.join(unfinished, "corpus.json"), "w") as file:
         json.dump(description, file, indent=2)
     os.rename(unfinished, options.out)

@@ -5,6 +5,7 @@
 #include "bench/archive_driver.h"
 #include "bench/child_process.h"
 #include "bench/latency_proxy.h"
+#include "bench/ratio.h"
 #include "bench/stages.h"
 
 #include <CLI/CLI.hpp>
@@ -40,6 +41,25 @@ int run(int argc, char** argv) {
         ->check(CLI::Range(1, 1000));
     stages->add_flag("--json", options.prints_json, "One JSON object a line");
 
+    walden::bench::RatioOptions ratio_options;
+    bool skips_one_shot = false;
+    CLI::App* ratio =
+        app.add_subcommand("ratio", "How small and how fast, by kind of WAL and method");
+    ratio->add_option("--corpus", ratio_options.corpus, "Directory made by bench/wal_corpus.py")
+        ->required();
+    ratio->add_option("--kinds", ratio_options.kinds, "Kinds of WAL with commas between; else all");
+    ratio->add_option("--segments", ratio_options.segment_count, "Segments of each kind")
+        ->check(CLI::Range(1, 1000));
+    ratio->add_option("--runs", ratio_options.run_count, "Counted runs of each stage")
+        ->check(CLI::Range(1, 1000));
+    ratio->add_flag("--no-one-shot", skips_one_shot, "Without fresh processes");
+    ratio->add_flag("--json", ratio_options.prints_json, "One JSON object a line");
+    std::string once_method;
+    std::string once_path;
+    CLI::App* once = app.add_subcommand("encode-once", "What \"ratio\" starts as fresh processes");
+    once->add_option("METHOD", once_method, "As \"ratio\" names them")->required();
+    once->add_option("FILE", once_path, "A segment")->required();
+
     // The driver reads its own arguments and has its own help.
     CLI::App* archive =
         app.add_subcommand("archive", "Archiving by PostgreSQL itself, beside the peers")
@@ -56,6 +76,11 @@ int run(int argc, char** argv) {
         walden::bench::become_archive_driver(options.programs, archive->remaining());
     if (proxy->parsed()) walden::bench::run_latency_proxy(proxy_options);
     if (stages->parsed()) walden::bench::run_stages(options);
+    if (once->parsed()) walden::bench::encode_once(once_method, once_path);
+    if (ratio->parsed()) {
+        ratio_options.runs_one_shot = !skips_one_shot;
+        return walden::bench::run_ratio(ratio_options) ? 0 : 1;
+    }
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "storage/posix/posix_storage.h"
 #include "storage/s3/s3_settings.h"
+#include "storage/store_url.h"
 
 #include <chrono>
 #include <cstdint>
@@ -13,17 +14,15 @@ namespace walden::storage {
 
 namespace {
 
-constexpr std::string_view scheme = "file://";
-
 std::string directory_of(const std::string& url) {
     if (s3::is_s3_url(url))
         throw Error(ErrorKind::usage, format("store \"{}\" cannot be reached by this program", url))
             .with_detail("It starts without libcurl, which S3 needs.")
             .with_hint("Install the program \"walden\" beside it, which does the work instead.");
-    if (!url.starts_with(scheme))
+    if (!is_directory_url(url))
         throw Error(ErrorKind::usage, format("store URL \"{}\" is not supported", url))
             .with_hint("Write file:///absolute/path or s3://bucket/prefix.");
-    std::string path = url.substr(scheme.size());
+    std::string path = url.substr(directory_scheme.size());
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     if (path.size() < 2 || path.front() != '/')
         throw Error(ErrorKind::usage, format("store URL \"{}\" names no absolute path", url))
@@ -44,8 +43,8 @@ std::size_t sweep_storage(const std::string& url) {
         .removed_count;
 }
 
-bool is_directory_url(const std::string& url) { return url.starts_with(scheme); }
-
-void create_storage(const std::string& url) { PosixStorage::create_root(directory_of(url)); }
+void create_storage(const std::string& url) {
+    PosixStorage::create_root(directory_of(url));
+}
 
 }  // namespace walden::storage

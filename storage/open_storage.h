@@ -13,9 +13,6 @@ namespace walden::storage {
 /// libcurl; Error(not_found) if the place is not there.
 [[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_storage(const std::string& url);
 
-/// Whether the URL is of a kind that is a directory of this machine.
-[[nodiscard]] bool is_directory_url(const std::string& url);
-
 /// Removes what writers that are gone left unfinished (storage/posix/temporaries.h). How many files
 /// that were.
 std::size_t sweep_storage(const std::string& url);

@@ -1,19 +1,21 @@
 // walden: everything that a person types.
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <new>
-#include <string>
-#include <vector>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "tools/cli/config.h"
 #include "tools/cli/fetch_command.h"
-#include "tools/cli/process.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/process.h"
 #include "tools/cli/session.h"
+#include "tools/cli/version.h"
 #include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
 
 namespace walden {
 
@@ -33,6 +35,7 @@ struct Choice {
     commands::FlushOptions flush;
     commands::StatusOptions status;
     commands::ExpireOptions expire;
+    commands::UnpackOptions unpack;
     std::string path;
     std::uint32_t timeline = 0;
     bool no_server = false;
@@ -45,10 +48,10 @@ struct Choice {
 std::string settings_text() {
     std::string text = "Settings of the configuration file (TOML):\n";
     for (const cli::SettingHelp& setting : cli::setting_help())
-        text += format("  {:<28} {}{}\n", setting.name, setting.meaning,
-                       setting.default_value == "required"
-                           ? std::string(" (required)")
-                           : format(" [{}]", setting.default_value));
+        text +=
+            format("  {:<28} {}{}\n", setting.name, setting.meaning,
+                   setting.default_value == "required" ? std::string(" (required)")
+                                                       : format(" [{}]", setting.default_value));
     return text;
 }
 
@@ -70,11 +73,11 @@ void add_key_commands(CLI::App& app, Choice& choice) {
                    "Open the repository with a passphrase instead of the configured key");
     add_command(*keys, choice, "list", "Show the key slots of the repository",
                 [&] { return commands::list_keys(choice.common, choice.key); });
-    CLI::App* add =
-        add_command(*keys, choice, "add", "Add another key, as a file or a passphrase",
-                    [&] { return commands::add_key(choice.common, choice.key); });
-    add->add_option("--bundle", choice.key.bundle,
-                    "\"read\": may do everything; \"put\": may archive this cluster and not read it")
+    CLI::App* add = add_command(*keys, choice, "add", "Add another key, as a file or a passphrase",
+                                [&] { return commands::add_key(choice.common, choice.key); });
+    add->add_option(
+           "--bundle", choice.key.bundle,
+           "\"read\": may do everything; \"put\": may archive this cluster and not read it")
         ->check(CLI::IsMember({"read", "put"}));
     add->add_option("--key-file", choice.key.key_file, "Write the new key to this file, mode 0600");
     add->add_flag("--passphrase", choice.key.is_passphrase, "Ask for a passphrase instead");
@@ -94,18 +97,20 @@ void add_key_commands(CLI::App& app, Choice& choice) {
         [&] { return commands::rotate_keys(choice.common, choice.key); });
     rotate->add_flag("--complete", choice.key.completes,
                      "Finish a rotation that was interrupted; you vouch for every slot");
-    CLI::App* test =
-        add_command(*keys, choice, "test", "Prove that a key, or a copy of it, opens the repository",
-                    [&] { return commands::test_key(choice.common, choice.key); });
-    test->add_option("--key-file", choice.key.key_file, "The copy to test; else the configured key");
+    CLI::App* test = add_command(*keys, choice, "test",
+                                 "Prove that a key, or a copy of it, opens the repository",
+                                 [&] { return commands::test_key(choice.common, choice.key); });
+    test->add_option("--key-file", choice.key.key_file,
+                     "The copy to test; else the configured key");
     test->add_flag("--passphrase", choice.key.is_passphrase, "Test a passphrase");
-    add_command(*keys, choice, "generate",
-                "Print a new key for key_env, or for a key management service; it is stored nowhere",
-                [&] { return commands::generate_key(choice.common); });
+    add_command(
+        *keys, choice, "generate",
+        "Print a new key for key_env, or for a key management service; it is stored nowhere",
+        [&] { return commands::generate_key(choice.common); });
 }
 
-/// "walden fetch ...": walden-fetch becomes this for S3. PostgreSQL reads its exit status, so nothing
-/// but the reader of arguments that both share comes before it.
+/// "walden fetch ...": walden-fetch becomes this for S3. PostgreSQL reads its exit status, so
+/// nothing but the reader of arguments that both share comes before it.
 bool is_fetch(int argc, char** argv) {
     return argc > 1 && std::string_view(argv[1]) == "fetch";
 }
@@ -147,23 +152,24 @@ void add_agent_commands(CLI::App& app, Choice& choice) {
                                  "Archive one file of pg_wal, as walden-push does without an agent",
                                  [&] { return commands::push(choice.common, choice.path); });
     push->add_option("PATH", choice.path, "The file, as PostgreSQL's %p has it")->required();
-    CLI::App* flush = add_command(app, choice, "flush",
-                                  "Wait until everything that is ready now is durable",
-                                  [&] { return commands::flush(choice.common, choice.flush); });
-    flush->add_option("--timeout", choice.flush.timeout_seconds,
-                      "Give up after so many seconds; without it, never")
+    CLI::App* flush =
+        add_command(app, choice, "flush", "Wait until everything that is ready now is durable",
+                    [&] { return commands::flush(choice.common, choice.flush); });
+    flush
+        ->add_option("--timeout", choice.flush.timeout_seconds,
+                     "Give up after so many seconds; without it, never")
         ->check(CLI::Range(1U, 31'536'000U));
-    CLI::App* status = add_command(app, choice, "status",
-                                   "Show backlog, rates and errors of archiving",
-                                   [&] { return commands::status(choice.common, choice.status); });
+    CLI::App* status =
+        add_command(app, choice, "status", "Show backlog, rates and errors of archiving",
+                    [&] { return commands::status(choice.common, choice.status); });
     status->add_flag("--prometheus", choice.status.is_prometheus,
                      "Print metrics for Prometheus instead");
 }
 
 void add_commands(CLI::App& app, Choice& choice) {
-    CLI::App* init = add_command(
-        app, choice, "init", "Make the repository and its key, and register the cluster",
-        [&] { return commands::init(choice.common, choice.init); });
+    CLI::App* init = add_command(app, choice, "init",
+                                 "Make the repository and its key, and register the cluster",
+                                 [&] { return commands::init(choice.common, choice.init); });
     init->add_flag("--new-system", choice.init.registers_new_system,
                    "Register a new system identifier, after initdb or pg_upgrade");
     init->add_flag("--accept-unfenced", choice.init.accepts_unfenced,
@@ -187,6 +193,15 @@ void add_commands(CLI::App& app, Choice& choice) {
                     [&] { return commands::verify(choice.common, choice.verify); });
     verify->add_flag("--shallow", choice.verify.is_shallow,
                      "Names, entries and checksums only; works with a put key");
+    CLI::App* unpack =
+        add_command(app, choice, "unpack", "Turn one content object back into the file it was",
+                    [&] { return commands::unpack(choice.common, choice.unpack); });
+    unpack->add_option("FILE", choice.unpack.path, "A content object, copied from the store")
+        ->required();
+    unpack->add_option("-o,--output", choice.unpack.output_path, "The file to write, a new one")
+        ->required();
+    unpack->add_option("--object", choice.unpack.object_key,
+                       "The object's key in the store, where FILE has another name");
     CLI::App* expire =
         add_command(app, choice, "expire", "Remove what interrupted uploads left in the store",
                     [&] { return commands::expire(choice.common, choice.expire); });
@@ -197,9 +212,8 @@ void add_commands(CLI::App& app, Choice& choice) {
         ->check(CLI::Range(1U, 87'600U));
     add_fetch_command(app, choice);
     add_key_commands(app, choice);
-    CLI::App* adopt =
-        add_command(app, choice, "adopt", "Make this host the owner of a timeline",
-                    [&] { return commands::adopt(choice.common, choice.timeline); });
+    CLI::App* adopt = add_command(app, choice, "adopt", "Make this host the owner of a timeline",
+                                  [&] { return commands::adopt(choice.common, choice.timeline); });
     adopt->add_option("--timeline", choice.timeline, "Its number, in decimal")
         ->required()
         ->check(CLI::Range(1U, 0xFFFFFFFFU));

@@ -1,11 +1,11 @@
 // walden-fetch: PostgreSQL's restore_command.
-#include <string>
-#include <vector>
-
-#include "storage/open_storage.h"
+#include "storage/store_url.h"
 #include "tools/cli/fetch_command.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
+
+#include <string>
+#include <vector>
 
 int main(int argc, char** argv) {
     using namespace walden;
@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
                               if (!storage::is_directory_url(config.store_url)) {
                                   std::vector<std::string> words = {"fetch"};
                                   for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
-                                  cli::become_main_program(std::move(words));
+                                  cli::become_program("walden", std::move(words));
                               }
                               return cli::open_local_storage(config);
                           });

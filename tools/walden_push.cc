@@ -1,17 +1,17 @@
 // walden-push: PostgreSQL's archive_command.
-#include <cstdio>
-#include <new>
-
 #include "base/error.h"
 #include "base/format.h"
-#include "storage/open_storage.h"
+#include "storage/store_url.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/config.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 #include "tools/cli/push_file.h"
-#include "tools/cli/session.h"
+#include "tools/cli/version.h"
+
+#include <cstdio>
+#include <new>
 
 namespace walden {
 
@@ -31,7 +31,7 @@ Archives one file of pg_wal. For postgresql.conf:
 PATH is relative to the data directory, where PostgreSQL starts its commands.
 
 The agent of this configuration does the work and works ahead; it is started when
-it is not there. Without one this program does the work itself.
+it is not there. Without one this program becomes walden-worker, which does it.
 
 Exit status:
   0  the file is durable in the archive, or was there already, byte for byte
@@ -46,11 +46,11 @@ void push(const cli::Arguments& arguments) {
     const std::string& path = arguments.operands[0];
     const auto deadline = agent::Clock::now() + config.archive_deadline;
     cli::require_configured_server(config, path);
-    // Before keys and store are opened: mostly the file is archived already.
+    // Mostly the file is archived already, and this program is small because it does nothing else.
     if (cli::archive_by_agent(config, path, deadline)) return;
-    if (!storage::is_directory_url(config.store_url))
-        cli::become_main_program({"push", "--config", config.path, path});
-    cli::archive_here(config, path, deadline, cli::open_local_storage);
+    // Of the two that can do it, walden-worker starts in a millisecond and knows directories only.
+    cli::become_program(storage::is_directory_url(config.store_url) ? "walden-worker" : "walden",
+                        {"push", "--config", config.path, path});
 }
 
 int run(int argc, char** argv) {

@@ -63,7 +63,7 @@ class Run:
         """Where the server's user may start them and no build exchanges them meanwhile."""
         target = self.scratch / "bin"
         target.mkdir(mode=0o755)
-        for name in ("walden", "walden-push", "walden-fetch"):
+        for name in ("walden", "walden-push", "walden-fetch", "walden-worker"):
             source = pathlib.Path(self.options.programs) / name
             if source.exists():
                 shutil.copy(source, target / name)

@@ -1,6 +1,7 @@
 #include "agent/archive_service.h"
 
 #include "agent/archive_status.h"
+#include "base/file.h"
 #include "base/format.h"
 
 #include <algorithm>
@@ -243,7 +244,7 @@ void ArchiveService::submit(std::unique_lock<std::mutex>& lock, const std::strin
 }
 
 void ArchiveService::take_result(const std::string& path, PipelineResult result) {
-    const std::string name = archive::base_name(path);
+    const std::string name = base_name(path);
     const std::lock_guard lock(mutex_);
     running_.erase(name);
     switch (result.kind) {
@@ -267,6 +268,10 @@ void ArchiveService::note_archived(const std::string& name, PipelineResult& resu
     if (archived.outcome == archive::ArchiveOutcome::already_stored) ++counts_.present_count;
     counts_.plain_size += archived.plain_size;
     counts_.stored_size += archived.stored_size;
+    if (archived.plain_reason != codec::PlainReason::none) {
+        ++counts_.fallback_count;
+        counts_.last_fallback = format("{}: {}", name, to_string(archived.plain_reason));
+    }
     counts_.last_archived = name;
     counts_.last_archived_at = unix_seconds();
     counts_.last_failure.clear();

@@ -34,7 +34,7 @@ void for_each_number(Status& status, const Visit& visit) {
          {&status.pid, &status.started_at, &status.ready_count, &status.ready_oldest_age,
           &status.ahead_count, &status.in_flight, &status.memory_in_use, &status.memory_resident,
           &status.archived_count, &status.present_count, &status.failure_count, &status.retry_count,
-          &status.plain_size, &status.stored_size, &status.recent_count, &status.recent_plain_size,
+          &status.plain_size, &status.stored_size, &status.fallback_count, &status.recent_count, &status.recent_plain_size,
           &status.last_archived_at, &status.last_failure_at})
         visit(*number);
 }
@@ -182,6 +182,7 @@ Bytes encode_status(const AgentStatus& status) {
     for_each_number(status, [&](std::uint64_t number) { writer.write(number); });
     writer.write(static_cast<std::uint64_t>(status.ready_growth));
     write_cut(writer, status.last_archived);
+    write_cut(writer, status.last_fallback);
     write_cut(writer, status.last_failure);
     return encode_message(MessageType::status_report, body);
 }
@@ -193,6 +194,7 @@ std::optional<AgentStatus> decode_status(ByteView body) {
     for_each_number(status, [&](std::uint64_t& number) { number = reader.read<std::uint64_t>(); });
     status.ready_growth = static_cast<std::int64_t>(reader.read<std::uint64_t>());
     status.last_archived = reader.read_text();
+    status.last_fallback = reader.read_text();
     status.last_failure = reader.read_text();
     return exactly(reader, std::move(status));
 }

@@ -29,6 +29,8 @@ struct ArchiveResult {
     ArchiveOutcome outcome = ArchiveOutcome::stored;
     std::uint64_t plain_size = 0;
     std::uint64_t stored_size = 0;
+    /// Why a segment, or a partial one, is not encoded as WAL though that was asked for.
+    codec::PlainReason plain_reason = codec::PlainReason::none;
     std::vector<std::string> warnings;  ///< for a person; the file is archived all the same
 };
 

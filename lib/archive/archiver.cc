@@ -126,6 +126,7 @@ void Archiver::store(PreparedFile& file, ArchiveResult& result) {
         file.entry.predecessor = find_predecessor(file, result);
     put_contents(file, file.entry);
     result.stored_size = file.entry.stored_size();
+    result.plain_reason = file.plain_reason();
     if (vault_.publish(file.entry_key, file.entry) !=
         vault::ClusterVault::PublishOutcome::different)
         return;

@@ -1,5 +1,6 @@
 #include "archive/pipeline.h"
 
+#include "base/file.h"
 #include "base/format.h"
 
 #include <algorithm>
@@ -10,20 +11,18 @@ namespace walden::archive {
 namespace {
 
 /// What preparing a file of this size takes: the plain bytes, and their encoding, which is as large
-/// for incompressible ones.
+/// for incompressible ones. One of several parts is encoded and put part by part, each of them also
+/// sealed.
 std::size_t prepare_memory(std::size_t plain_size) {
-    return 2 * plain_size + (std::size_t{1} << 20);
+    constexpr std::size_t part_memory =
+        2 * vault::piece_size_max * vault::ClusterVault::parts_in_flight;
+    const std::size_t encoded = plain_size > vault::piece_size_max ? part_memory : plain_size;
+    return plain_size + encoded + (std::size_t{1} << 20);
 }
 
-/// What putting takes: everything encoded, and the object of one part sealed.
+/// What putting a file of one part takes: that part encoded, and sealed.
 std::size_t put_memory(const vault::EncodedContents& contents) {
-    std::size_t encoded = 0;
-    std::size_t largest = 0;
-    for (const auto& part : contents.parts) {
-        encoded += part.encoded.bytes.size();
-        largest = std::max(largest, part.encoded.bytes.size());
-    }
-    return encoded + largest;
+    return 2 * contents.parts.front().encoded.bytes.size();
 }
 
 }  // namespace
@@ -168,6 +167,7 @@ std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedF
     ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
     put_contents(file, admission);
     result.stored_size = file.entry.stored_size();
+    result.plain_reason = file.plain_reason();
     auto predecessor = await_turn(job, file);
     if (!predecessor) return std::nullopt;
     file.entry.predecessor = std::move(predecessor);
@@ -191,8 +191,14 @@ std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedF
 
 /// Encodes and puts what the entry will name. What is not needed any more is given back at once.
 void Pipeline::put_contents(PreparedFile& file, PrepareGate::Admission& admission) const {
-    const vault::EncodedContents contents =
-        vault_.encode_contents(file.bytes, archiver_.preparer().settings().encoding);
+    const codec::EncodeOptions& encoding = archiver_.preparer().settings().encoding;
+    if (file.bytes.size() > vault::piece_size_max) {
+        vault_.put_contents(file.bytes, encoding, file.entry);
+        file.bytes = Bytes();
+        admission.release();
+        return;
+    }
+    const vault::EncodedContents contents = vault_.encode_contents(file.bytes, encoding);
     file.bytes = Bytes();
     admission.leave_place();
     admission.shrink_to(put_memory(contents));

@@ -32,11 +32,6 @@ bool is_wal(wal::WalFileKind kind) {
 
 }  // namespace
 
-std::string base_name(const std::string& path) {
-    const std::size_t slash = path.find_last_of('/');
-    return slash == std::string::npos ? path : path.substr(slash + 1);
-}
-
 PreparedFile FilePreparer::read(const std::string& path, Bytes buffer) const {
     PreparedFile file = name_file(path);
     // One byte more than a segment, so that a longer file is read as longer and refused as such.

@@ -30,10 +30,14 @@ struct PreparedFile {
     std::string entry_key;  ///< empty for a partial file, whose key has its content id
     std::optional<vault::EncodedContents> contents;  ///< where somebody has encoded it already
     std::vector<std::string> warnings;
-};
 
-/// "name" for "some/where/name".
-[[nodiscard]] std::string base_name(const std::string& path);
+    /// Why its contents are not encoded as WAL, where they should be; once they have been put.
+    [[nodiscard]] codec::PlainReason plain_reason() const {
+        const bool is_wal =
+            entry.kind == vault::FileKind::segment || entry.kind == vault::FileKind::partial;
+        return is_wal ? entry.plain_reason() : codec::PlainReason::none;
+    }
+};
 
 /// Reads and examines files of one cluster. Immutable: safe from several threads.
 class FilePreparer {

@@ -1,5 +1,9 @@
 #include "base/file.h"
 
+#include "base/error.h"
+#include "base/format.h"
+#include "base/random.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,10 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-
-#include "base/error.h"
-#include "base/format.h"
-#include "base/random.h"
 
 namespace walden {
 
@@ -51,7 +51,9 @@ NewFile::~NewFile() {
     if (!done_) ::unlink(temporary_.c_str());
 }
 
-void NewFile::write(ByteView bytes) { write_all(fd_.get(), bytes, temporary_); }
+void NewFile::write(ByteView bytes) {
+    write_all(fd_.get(), bytes, temporary_);
+}
 
 void NewFile::sync() {
     if (::fsync(fd_.get()) != 0) fail("fsync", temporary_);
@@ -67,9 +69,11 @@ bool NewFile::commit_new() {
     fd_.close_checked(temporary_);
     if (::link(temporary_.c_str(), path_.c_str()) != 0) {
         if (errno != EEXIST) fail("link to", path_);
+
         // NFS may answer EEXIST to a retransmitted request that had worked: then the temporary
         // has two names (open(2), O_EXCL).
         struct stat status {};
+
         if (::stat(temporary_.c_str(), &status) != 0 || status.st_nlink != 2) return false;
     }
     ::unlink(temporary_.c_str());
@@ -83,7 +87,9 @@ std::optional<Bytes> read_file(const std::string& path, std::size_t size_max) {
         if (errno == ENOENT) return std::nullopt;
         fail("open", path);
     }
+
     struct stat status {};
+
     if (::fstat(fd.get(), &status) != 0) fail("stat", path);
     if (!S_ISREG(status.st_mode))
         throw Error(ErrorKind::io, format("\"{}\" is not an ordinary file", path));
@@ -129,6 +135,7 @@ void sync_directory(const std::string& path) {
 
 void make_directories(const std::string& path) {
     struct stat status {};
+
     if (::stat(path.c_str(), &status) == 0) {
         if (S_ISDIR(status.st_mode)) return;
         throw Error(ErrorKind::io, format("\"{}\" is not a directory", path));
@@ -145,6 +152,11 @@ std::string parent_directory(const std::string& path) {
     const std::size_t slash = path.find_last_of('/');
     if (slash == std::string::npos) return ".";
     return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string base_name(const std::string& path) {
+    const std::size_t slash = path.find_last_of('/');
+    return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
 void write_file_durably(const std::string& path, ByteView bytes, mode_t mode) {

@@ -3,6 +3,8 @@
 // Every failure is an Error of kind io (or not_found where said), naming the file and errno.
 #pragma once
 
+#include "base/bytes.h"
+
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -11,8 +13,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/bytes.h"
 
 namespace walden {
 
@@ -51,8 +51,8 @@ private:
 /// One thread at a time.
 class NewFile {
 public:
-    /// Creates the temporary "<prefix>.<pid>.<random>", mode `mode`; the prefix is a path in the same
-    /// file system, "<path>.tmp" if empty. Throws Error(io).
+    /// Creates the temporary "<prefix>.<pid>.<random>", mode `mode`; the prefix is a path in the
+    /// same file system, "<path>.tmp" if empty. Throws Error(io).
     NewFile(std::string path, mode_t mode, std::string prefix = "");
 
     NewFile(const NewFile&) = delete;
@@ -100,6 +100,9 @@ void make_directories(const std::string& path);
 
 /// "a/b" for "a/b/c"; "." for "c"; "/" for "/c".
 [[nodiscard]] std::string parent_directory(const std::string& path);
+
+/// "name" for "some/where/name", and for "name".
+[[nodiscard]] std::string base_name(const std::string& path);
 
 /// Durable replacement of a small file: NewFile, sync, commit_replacing, sync_directory.
 void write_file_durably(const std::string& path, ByteView bytes, mode_t mode);

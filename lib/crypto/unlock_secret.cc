@@ -133,9 +133,4 @@ Bytes UnlockSecret::to_key_text() const {
     return text;
 }
 
-Secret<32> UnlockSecret::unlock_key(const ScryptCost& cost, ByteView salt) const {
-    if (source_ == SlotSource::random_key) return key_;
-    return scrypt(as_text(passphrase_), salt, cost);
-}
-
 }  // namespace walden::crypto

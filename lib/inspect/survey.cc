@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "base/guarded.h"
+#include "base/parallel.h"
 #include "inspect/verifier.h"
 
 #include <algorithm>
@@ -24,6 +26,9 @@ void add_segment(TimelineSurvey& timeline, std::uint64_t number, std::uint64_t e
     ++timeline.segment_count;
     timeline.stored_bytes += entry_size;
 }
+
+/// Entries are small: what reading them takes is waiting for the store.
+constexpr std::size_t entry_reader_count = 8;
 
 class Surveyor {
 public:
@@ -67,6 +72,7 @@ public:
             survey.oldest = summarize({id, survey.runs.front().first});
             survey.newest = summarize({id, survey.runs.back().last});
             find_latest_commit(survey);
+            count_codecs(survey);
         }
     }
 
@@ -143,6 +149,26 @@ private:
             survey.latest_commit = summary->facts.facts.end_times->latest;
             return;
         }
+    }
+
+    /// The newest entries, whatever run they are in. Damage among them is for `verify` to find.
+    void count_codecs(TimelineSurvey& survey) {
+        std::vector<std::uint64_t> numbers;
+        for (auto run = survey.runs.rbegin(); run != survey.runs.rend(); ++run)
+            for (std::uint64_t back = 0; back < run->count() && numbers.size() < codec_sample_max;
+                 ++back)
+                numbers.push_back(run->last - back);
+        Guarded<CodecCounts> counts;
+        for_each_in_parallel(numbers, entry_reader_count, [&](std::uint64_t number) {
+            const std::string text = to_string(wal::SegmentName{survey.timeline, number}, size_);
+            try {
+                const auto stored = vault_.find_entry(vault_.layout().segment_key(text));
+                if (stored) counts.with([&](CodecCounts& all) { all.add(stored->entry); });
+            } catch (const Error& error) {
+                if (!problem_of(error)) throw;
+            }
+        });
+        survey.newest_codecs = counts.with([](CodecCounts& all) { return all; });
     }
 
     const vault::ClusterVault& vault_;

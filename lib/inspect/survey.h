@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "inspect/codec_counts.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 #include "wal/stored_facts.h"
@@ -42,7 +43,12 @@ struct TimelineSurvey {
     std::optional<SegmentSummary> oldest;
     std::optional<SegmentSummary> newest;
     std::optional<wal::Timestamp> latest_commit;  ///< the newest commit or abort that was archived
+    CodecCounts newest_codecs;  ///< of the newest segments, at most codec_sample_max of them
 };
+
+/// So many entries of a timeline are read for their codecs: a change of what the archive becomes
+/// shows, and the time does not grow with the archive. `walden verify` counts all of them.
+inline constexpr std::uint64_t codec_sample_max = 64;
 
 struct ClusterSurvey {
     std::uint64_t system_identifier = 0;
@@ -55,8 +61,8 @@ struct ClusterSurvey {
     std::vector<std::string> unreadable;
 };
 
-/// Lists the cluster and reads its claims, its histories and the entries at the ends of its
-/// timelines. Throws what the storage throws, and what ClusterVault throws for the cluster's
+/// Lists the cluster and reads its claims, its histories, and the entries at the ends of its
+/// timelines, on some threads. Throws what the storage throws, and what ClusterVault throws for the cluster's
 /// identity, without which nothing can be told.
 [[nodiscard]] ClusterSurvey survey_cluster(const vault::ClusterVault& vault,
                                            std::uint64_t system_identifier);

@@ -246,6 +246,7 @@ private:
                     ++all.segment_count;
                     all.plain_bytes += link.plain_bytes;
                     all.record_count += link.record_count;
+                    if (link.entry) all.codecs.add(*link.entry);
                     for (Problem& problem : link.problems)
                         all.problems.push_back(std::move(problem));
                     settings_.progress(++done, names.size());
@@ -256,6 +257,7 @@ private:
             report_.segment_count = all.segment_count;
             report_.plain_bytes += all.plain_bytes;
             report_.record_count = all.record_count;
+            report_.codecs = all.codecs;
             for (Problem& problem : all.problems) report_.problems.push_back(std::move(problem));
         });
     }

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "crypto/content_id.h"
+#include "inspect/codec_counts.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 
@@ -65,6 +66,7 @@ struct VerifyReport {
     std::uint64_t plain_bytes = 0;   ///< decoded and checked
     std::uint64_t stored_bytes = 0;
     std::uint64_t record_count = 0;  ///< WAL records whose CRC was checked
+    CodecCounts codecs;              ///< of the segments
 };
 
 /// Checks everything below the cluster's prefix. A problem is only reported after a second look, so

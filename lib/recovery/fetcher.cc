@@ -1,14 +1,14 @@
 #include "recovery/fetcher.h"
 
-#include <algorithm>
-#include <thread>
-#include <vector>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "wal/segment_identity.h"
 #include "wal/timeline_history.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
 
 namespace walden::recovery {
 
@@ -34,11 +34,6 @@ bool must_have(const wal::TimelineSpan& span, std::uint64_t segment_number, wal:
            segment_number < wal::segment_number_of(*span.end, size);
 }
 
-std::string base_name(const std::string& path) {
-    const std::size_t slash = path.find_last_of('/');
-    return slash == std::string::npos ? path : path.substr(slash + 1);
-}
-
 }  // namespace
 
 std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {
@@ -46,25 +41,24 @@ std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {
     if (!name)
         throw Error(ErrorKind::usage,
                     format("\"{}\" is not the name of a file that PostgreSQL archives", file_name));
-    return in_context(
-        [&] { return format("fetch {}", file_name); },
-        [&]() -> std::optional<FetchedFile> {
-            auto stored = find(*name, file_name);
-            if (!stored) stored = await_neighbour(*name, file_name);
-            if (!stored) {
-                require_absence_is_plausible(*name, file_name);
-                return std::nullopt;
-            }
-            FetchedFile file{.entry = std::move(stored->entry), .bytes = {}};
-            if (file.entry.file_name != file_name ||
-                file.entry.system_identifier != settings_.system_identifier)
-                throw Error(ErrorKind::corrupt,
-                            format("entry names {} of cluster {}", file.entry.file_name,
-                                   file.entry.system_identifier));
-            vault_.read_contents(file.entry, file.bytes);
-            require_sound(*name, file);
-            return file;
-        });
+    return in_context([&] { return format("fetch {}", file_name); },
+                      [&]() -> std::optional<FetchedFile> {
+                          auto stored = find(*name, file_name);
+                          if (!stored) stored = await_neighbour(*name, file_name);
+                          if (!stored) {
+                              require_absence_is_plausible(*name, file_name);
+                              return std::nullopt;
+                          }
+                          FetchedFile file{.entry = std::move(stored->entry), .bytes = {}};
+                          if (file.entry.file_name != file_name ||
+                              file.entry.system_identifier != settings_.system_identifier)
+                              throw Error(ErrorKind::corrupt, format("entry names {} of cluster {}",
+                                                                     file.entry.file_name,
+                                                                     file.entry.system_identifier));
+                          vault_.read_contents(file.entry, file.bytes);
+                          require_sound(*name, file);
+                          return file;
+                      });
 }
 
 std::optional<vault::StoredEntry> Fetcher::find(const wal::WalFileName& name,
@@ -123,17 +117,19 @@ void Fetcher::require_absence_is_plausible(const wal::WalFileName& name,
                         format("the archive has no {}, but it has {} of the same timeline: a hole, "
                                "not the end of WAL",
                                file_name, base_name(*later)))
-                .with_hint("\"walden info\" shows which WAL is restorable. If the server's pg_wal "
-                           "still has the file, push it.");
+                .with_hint(
+                    "\"walden info\" shows which WAL is restorable. If the server's pg_wal "
+                    "still has the file, push it.");
         require_no_later_switch(name, file_name);
     } else if (name.kind == wal::WalFileKind::history && name.timeline > 1) {
         const auto any = first_object(vault_.storage(), layout.timeline_prefix(timeline), "");
         if (any)
-            throw Error(ErrorKind::corrupt,
-                        format("history is missing, the archive has WAL of timeline {}",
-                               name.timeline))
-                .with_hint("Recovery cannot know where that timeline begins. If a server's pg_wal "
-                           "still has the file, push it.");
+            throw Error(
+                ErrorKind::corrupt,
+                format("history is missing, the archive has WAL of timeline {}", name.timeline))
+                .with_hint(
+                    "Recovery cannot know where that timeline begins. If a server's pg_wal "
+                    "still has the file, push it.");
     }
 }
 
@@ -197,11 +193,11 @@ void Fetcher::require_sound(const wal::WalFileName& name, const FetchedFile& fil
         throw Error(ErrorKind::foreign,
                     format("a cluster with segments of {} bytes has no such segment",
                            settings_.segment_size.bytes()));
-    const auto mismatch = wal::check_segment_identity(
-        file.bytes, {.name = *segment,
-                     .segment_size = settings_.segment_size,
-                     .system_identifier = settings_.system_identifier,
-                     .major_version = std::nullopt});
+    const auto mismatch =
+        wal::check_segment_identity(file.bytes, {.name = *segment,
+                                                 .segment_size = settings_.segment_size,
+                                                 .system_identifier = settings_.system_identifier,
+                                                 .major_version = std::nullopt});
     if (mismatch) throw Error(wal::error_kind(mismatch->problem), mismatch->text);
 
     const auto facts = wal::decode_facts(file.entry.facts);
@@ -211,8 +207,9 @@ void Fetcher::require_sound(const wal::WalFileName& name, const FetchedFile& fil
         throw Error(ErrorKind::corrupt,
                     format("segment was damaged already when it was archived, at {}: {}",
                            to_string(facts->stopped_at), facts->reason))
-            .with_hint("Recovery would end there and open the database. To go exactly that far, set "
-                       "fetch.on_damaged_wal = \"deliver\" and a recovery target before it.");
+            .with_hint(
+                "Recovery would end there and open the database. To go exactly that far, set "
+                "fetch.on_damaged_wal = \"deliver\" and a recovery target before it.");
 }
 
 void deliver(const std::string& path, ByteView bytes) {

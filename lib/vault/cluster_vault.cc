@@ -1,10 +1,11 @@
 #include "vault/cluster_vault.h"
 
-#include <algorithm>
-#include <cassert>
-
 #include "base/error.h"
 #include "base/format.h"
+#include "base/parallel.h"
+
+#include <algorithm>
+#include <cassert>
 
 namespace walden::vault {
 
@@ -25,12 +26,14 @@ std::optional<Bytes> ClusterVault::get_record(ObjectKind kind, const std::string
     Bytes object;
     if (!storage_.get(key, object)) return std::nullopt;
     if (stored_size != nullptr) *stored_size = object.size();
-    return in_context([&] { return format("open {} \"{}\"", to_string(kind), key); }, [&] {
-        Unsealed unsealed = unseal_object(keys_, {.kind = kind, .key = key}, object);
-        if (unsealed.codec != codec::CodecId::none)
-            throw Error(ErrorKind::corrupt, "record is encoded");
-        return std::move(unsealed.encoded);
-    });
+    return in_context([&] { return format("open {} \"{}\"", to_string(kind), key); },
+                      [&] {
+                          Unsealed unsealed =
+                              unseal_object(keys_, {.kind = kind, .key = key}, object);
+                          if (unsealed.codec != codec::CodecId::none)
+                              throw Error(ErrorKind::corrupt, "record is encoded");
+                          return std::move(unsealed.encoded);
+                      });
 }
 
 ObjectStorage::PutOutcome ClusterVault::put_record(ObjectKind kind, const std::string& key,
@@ -75,25 +78,31 @@ EncodedContents ClusterVault::encode_contents(ByteView plain,
 
 void ClusterVault::put_contents(const EncodedContents& contents, Entry& entry) const {
     entry.plain_size = contents.plain_size;
-    entry.pieces.clear();
     entry.inlined.clear();
-    for (const EncodedContents::Part& part : contents.parts) put_part(part, entry);
+    entry.pieces.assign(contents.parts.size(), Piece{});
+    for_each_index_in_parallel(contents.parts.size(), parts_in_flight, [&](std::size_t i) {
+        entry.pieces[i] = put_part(contents.parts[i], entry);
+    });
 }
 
 void ClusterVault::put_contents(ByteView plain, const codec::EncodeOptions& options,
                                 Entry& entry) const {
     entry.plain_size = plain.size();
-    entry.pieces.clear();
     entry.inlined.clear();
-    for (std::size_t i = 0; i < piece_count(plain.size()); ++i)
-        put_part(encode_part(plain, i, options), entry);
+    entry.pieces.assign(piece_count(plain.size()), Piece{});
+    for_each_index_in_parallel(entry.pieces.size(), parts_in_flight, [&](std::size_t i) {
+        entry.pieces[i] = put_part(encode_part(plain, i, options), entry);
+    });
 }
 
-void ClusterVault::put_part(const EncodedContents::Part& part, Entry& entry) const {
+/// Called for several parts of one entry at once. Writes to the entry only for a file of one part,
+/// and there only what the part itself is if it is small.
+Piece ClusterVault::put_part(const EncodedContents::Part& part, Entry& entry) const {
     Piece piece{.content_id = part.content_id.value_or(entry.content_id),
                 .plain_size = part.plain_size,
                 .stored_size = 0,
-                .codec = part.encoded.codec};
+                .codec = part.encoded.codec,
+                .plain_reason = part.encoded.plain_reason};
     const std::string key = layout_.content_key(entry.file_name, piece.content_id);
     const Payload payload{.codec = part.encoded.codec,
                           .plain_size = part.plain_size,
@@ -105,7 +114,7 @@ void ClusterVault::put_part(const EncodedContents::Part& part, Entry& entry) con
         entry.inlined = std::move(object);
     else
         piece.stored_size = put_content(key, payload, std::move(object));
-    entry.pieces.push_back(piece);
+    return piece;
 }
 
 /// Stores `sealed` under `key`, or finds there the same bytes, sealed by an earlier attempt or
@@ -213,11 +222,25 @@ void ClusterVault::open_piece(const std::string& key, ByteView object, const Pie
         unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
     if (unsealed.plain_size != piece.plain_size || unsealed.content_id != piece.content_id)
         throw Error(ErrorKind::corrupt, "content is not the one that the entry names");
+    decode_unsealed(unsealed, plain);
+}
+
+void ClusterVault::decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const {
     crypto::ContentIdBuilder id(keys_.content_id_key(), plain.size());
     codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain,
                        [&](std::size_t offset, ByteView part) { id.add(offset, part); });
-    if (id.finish() != piece.content_id)
+    if (id.finish() != unsealed.content_id)
         throw Error(ErrorKind::corrupt, "content id of the decoded bytes does not match");
+}
+
+void ClusterVault::open_content(const std::string& key, ByteView object, Bytes& plain) const {
+    const Unsealed unsealed =
+        unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
+    if (unsealed.plain_size > piece_size_max)
+        throw Error(ErrorKind::corrupt,
+                    format("content of {} bytes is larger than any", unsealed.plain_size));
+    plain.resize(static_cast<std::size_t>(unsealed.plain_size));
+    decode_unsealed(unsealed, plain);
 }
 
 void ClusterVault::read_contents(const Entry& entry, Bytes& plain) const {

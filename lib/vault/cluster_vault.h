@@ -2,13 +2,6 @@
 // unseals them, and the only one that publishes.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "codec/codec.h"
 #include "vault/container.h"
 #include "vault/entry.h"
@@ -16,6 +9,13 @@
 #include "vault/layout.h"
 #include "vault/object_storage.h"
 #include "vault/records.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace walden::vault {
 
@@ -76,6 +76,10 @@ public:
         different,  ///< the name holds other content, which is untouched
     };
 
+    /// Parts of one file on their way at once: a distant store has its latency once and not for
+    /// each.
+    static constexpr std::size_t parts_in_flight = 4;
+
     /// Encodes the plain bytes of a file and checks the result; touches no storage.
     [[nodiscard]] EncodedContents encode_contents(ByteView plain,
                                                   const codec::EncodeOptions& options) const;
@@ -83,11 +87,11 @@ public:
     /// Seals and stores the contents of a file, whose name and content id the caller has set in
     /// `entry`, and describes them there: plain_size, pieces, inlined. Contents up to
     /// inline_size_max stay in the entry. Durable when it returns. Where an object of that name is
-    /// there and damaged, it stores another copy (FORMAT.md, section 6); Error(corrupt) if there are
-    /// too many of those already.
+    /// there and damaged, it stores another copy (FORMAT.md, section 6); Error(corrupt) if there
+    /// are too many of those already.
     void put_contents(const EncodedContents& contents, Entry& entry) const;
 
-    /// Both in one, piece by piece: beside the plain bytes only one piece is in memory.
+    /// Both in one: beside the plain bytes only `parts_in_flight` pieces are in memory.
     void put_contents(ByteView plain, const codec::EncodeOptions& options, Entry& entry) const;
 
     /// Creates the entry, whose contents were put before. After an unknown outcome or a taken
@@ -109,6 +113,11 @@ public:
     /// The plain bytes, proven: every frame's tag, the codec's size and the content id. Throws
     /// Error(corrupt) also when a piece is missing.
     void read_contents(const Entry& entry, Bytes& plain) const;
+
+    /// The plain bytes of one content, whose object somebody brought, proven as by read_contents().
+    /// `key` is where it lies in the store, or lay. Throws what unseal_object throws, Error(corrupt)
+    /// for bytes that are not those that were archived.
+    void open_content(const std::string& key, ByteView object, Bytes& plain) const;
 
     /// The newest claim on a timeline (8 hex digits), nullopt if nobody made one. Throws
     /// Error(corrupt | foreign) if any generation is damaged: for those who look for damage.
@@ -133,13 +142,14 @@ private:
     [[nodiscard]] static std::size_t piece_count(std::size_t plain_size);
     [[nodiscard]] EncodedContents::Part encode_part(ByteView plain, std::size_t index,
                                                     const codec::EncodeOptions& options) const;
-    void put_part(const EncodedContents::Part& part, Entry& entry) const;
+    [[nodiscard]] Piece put_part(const EncodedContents::Part& part, Entry& entry) const;
     std::uint64_t put_content(const std::string& key, const Payload& payload, Bytes sealed) const;
     [[nodiscard]] bool find_copy(
         const std::string& key,
         const std::function<void(const std::string&, ByteView)>& check) const;
     void open_piece(const std::string& key, ByteView object, const Piece& piece,
                     MutableByteView plain) const;
+    void decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const;
 
     ObjectStorage& storage_;
     ClusterKeyring keys_;

@@ -1,5 +1,6 @@
 #include "vault/entry.h"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 
@@ -24,6 +25,7 @@ enum Tag : std::uint16_t {
     tag_predecessor = 8,
     tag_writer = 9,
     tag_facts = 10,
+    tag_plain_reasons = 11,
 };
 
 constexpr std::size_t piece_record_size = 32 + 8 + 8 + 1;
@@ -69,6 +71,18 @@ void read_pieces(ByteReader& field, Entry& entry) {
     }
 }
 
+void read_plain_reasons(ByteReader& field, Entry& entry) {
+    if (field.remaining() != entry.pieces.size()) corrupt("number of reasons");
+    for (Piece& piece : entry.pieces)
+        piece.plain_reason = static_cast<codec::PlainReason>(field.read<std::uint8_t>());
+}
+
+bool has_plain_reasons(const Entry& entry) {
+    return std::any_of(entry.pieces.begin(), entry.pieces.end(), [](const Piece& piece) {
+        return piece.plain_reason != codec::PlainReason::none;
+    });
+}
+
 /// Reads the field `tag`; the reader must be used up and ok afterwards.
 void read_field(std::uint16_t tag, ByteReader& field, Entry& entry) {
     switch (tag) {
@@ -98,6 +112,7 @@ void read_field(std::uint16_t tag, ByteReader& field, Entry& entry) {
             entry.writer.version = field.read_text();
             break;
         case tag_facts: entry.facts = to_bytes(field.read_bytes(field.remaining())); break;
+        case tag_plain_reasons: read_plain_reasons(field, entry); break;
         default:
             if ((tag & must_understand) != 0)
                 throw Error(ErrorKind::usage,
@@ -175,6 +190,11 @@ Bytes encode_entry(const Entry& entry) {
     });
     if (!entry.facts.empty())
         fields.field(tag_facts, [&](ByteWriter& w) { w.write_bytes(entry.facts); });
+    if (has_plain_reasons(entry))
+        fields.field(tag_plain_reasons, [&](ByteWriter& w) {
+            for (const Piece& piece : entry.pieces)
+                w.write(static_cast<std::uint8_t>(piece.plain_reason));
+        });
     return out;
 }
 

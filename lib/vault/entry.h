@@ -26,6 +26,9 @@ struct Piece {
     std::uint64_t plain_size = 0;
     std::uint64_t stored_size = 0;  ///< bytes of the container, in the store or inlined
     codec::CodecId codec = codec::CodecId::none;
+    /// Why it is not in the form that was asked for. Only told, never needed: a number that is not
+    /// known is from a later version.
+    codec::PlainReason plain_reason = codec::PlainReason::none;
 
     friend bool operator==(const Piece&, const Piece&) = default;
 };
@@ -68,6 +71,13 @@ struct Entry {
         std::uint64_t sum = 0;
         for (const Piece& piece : pieces) sum += piece.stored_size;
         return sum;
+    }
+
+    /// Of the first piece that has one.
+    [[nodiscard]] codec::PlainReason plain_reason() const {
+        for (const Piece& piece : pieces)
+            if (piece.plain_reason != codec::PlainReason::none) return piece.plain_reason;
+        return codec::PlainReason::none;
     }
 
     friend bool operator==(const Entry&, const Entry&) = default;

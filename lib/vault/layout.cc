@@ -1,10 +1,10 @@
 #include "vault/layout.h"
 
+#include "base/format.h"
+
 #include <algorithm>
 #include <cassert>
 #include <charconv>
-
-#include "base/format.h"
 
 namespace walden::vault {
 
@@ -13,13 +13,6 @@ namespace {
 constexpr std::size_t segment_name_size = 24;
 
 }  // namespace
-
-bool is_cluster_name(std::string_view name) {
-    return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '-';
-    });
-}
 
 bool is_in_a_cluster(std::string_view key) {
     if (!key.starts_with(clusters_prefix)) return false;

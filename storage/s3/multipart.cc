@@ -109,6 +109,7 @@ MultipartUploader::Completion MultipartUploader::complete(const std::string& key
                                                           const std::vector<Part>& parts,
                                                           ByteView body, Fencing fencing) {
     const Checksum checksum = client_.settings().checksum;
+    const std::string checksum_of_all = checksum_value(checksum, body);
     std::string document =
         "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -126,13 +127,17 @@ MultipartUploader::Completion MultipartUploader::complete(const std::string& key
                       .body = as_bytes(document)};
     if (fencing == Fencing::required) request.headers.push_back({"If-None-Match", "*"});
     if (checksum != Checksum::none) {
-        request.headers.push_back(
-            {std::string(checksum_header(checksum)), checksum_value(checksum, body)});
+        request.headers.push_back({std::string(checksum_header(checksum)), checksum_of_all});
         request.headers.push_back({"x-amz-checksum-type", "FULL_OBJECT"});
         request.headers.push_back({"x-amz-mp-object-size", format("{}", body.size())});
     }
     const HttpResponse response = client_.exchange(request);
-    if (response.status == 200 && is_completion(response.body)) return Completion::completed;
+    if (const auto done = response.status == 200 ? read_completion(response.body) : std::nullopt) {
+        const std::string_view stored =
+            checksum == Checksum::crc32c ? done->crc32c : done->crc64nvme;
+        return !stored.empty() && stored == checksum_of_all ? Completion::proven
+                                                            : Completion::completed;
+    }
     if (response.status == 412) return Completion::taken;
     if (response.status == 501) return Completion::unsupported;
     if (response.status == 200 && !is_error_in_disguise(response))
@@ -141,14 +146,16 @@ MultipartUploader::Completion MultipartUploader::complete(const std::string& key
     throw make_error(response, action("complete the upload of", key));
 }
 
-PutOutcome MultipartUploader::put_new(const std::string& key, ByteView body,
-                                      const std::function<bool()>& is_taken) {
+MultipartUploader::Stored MultipartUploader::put_new(const std::string& key, ByteView body,
+                                                     const std::function<bool()>& is_taken) {
+    constexpr std::size_t with_a_thread = 2;
     const std::string upload_id = create(key);
     std::vector<Part> parts;
     bool was_taken = false;
     try {
-        parts = send_parts(key, upload_id, body);
-        was_taken = is_taken();
+        run_beside(
+            with_a_thread, [&] { was_taken = is_taken(); },
+            [&] { parts = send_parts(key, upload_id, body); });
     } catch (...) {
         abandon(key, upload_id);
         throw;
@@ -158,8 +165,11 @@ PutOutcome MultipartUploader::put_new(const std::string& key, ByteView body,
     if (completion == Completion::unsupported && client_.settings().fencing == Fencing::none)
         completion = complete(key, upload_id, parts, body, Fencing::none);
     switch (completion) {
-        case Completion::completed: return PutOutcome::created;
-        case Completion::taken: abandon(key, upload_id); return PutOutcome::already_present;
+        case Completion::completed: return {.outcome = PutOutcome::created, .is_proven = false};
+        case Completion::proven: return {.outcome = PutOutcome::created, .is_proven = true};
+        case Completion::taken:
+            abandon(key, upload_id);
+            return {.outcome = PutOutcome::already_present, .is_proven = false};
         case Completion::unsupported: break;
     }
     abandon(key, upload_id);

@@ -3,9 +3,9 @@
 // What keeps "nothing is ever overwritten" here: CompleteMultipartUpload carries If-None-Match: *,
 // which AWS honours since November 2024. A store that ignores it there (radosgw 16.2 does, although
 // it honours it on PutObject) leaves a window: two writers that both find the key free just before
-// they complete. It is made small by a HEAD right before, and harmless by what goes in parts: only
-// contents and packs are that large, their keys end in the content id of their plain bytes, so the
-// one that comes later replaces the other by an object that opens to the same bytes. Entries,
+// they complete. It is made small by a HEAD beside the parts, and harmless by what goes in parts:
+// only contents and packs are that large, their keys end in the content id of their plain bytes, so
+// the one that comes later replaces the other by an object that opens to the same bytes. Entries,
 // claims and all that decides between two writers are a few KiB and never come here. `walden init`
 // finds out which kind of store it is and says so.
 #pragma once
@@ -35,12 +35,17 @@ public:
     MultipartUploader(S3Client& client, std::string root)
         : client_(client), root_(std::move(root)) {}
 
+    struct Stored {
+        vault::ObjectStorage::PutOutcome outcome = vault::ObjectStorage::PutOutcome::created;
+        bool is_proven = false;  ///< the store told the checksum of the whole, and it is ours
+    };
+
     /// Stores `body`, which is not empty, under `key` unless it is taken. `is_taken` is asked
-    /// right before the completion. After a failure before the completion the upload is aborted;
-    /// after a completion whose outcome is unknown it is left alone, for aborting what is being
-    /// completed could take its parts away: list_unfinished() finds what is left over.
-    vault::ObjectStorage::PutOutcome put_new(const std::string& key, ByteView body,
-                                             const std::function<bool()>& is_taken);
+    /// on a thread of its own while the parts are on their way. After a failure before the
+    /// completion the upload is aborted; after a completion whose outcome is unknown it is left
+    /// alone, for aborting what is being completed could take its parts away: list_unfinished()
+    /// finds what is left over.
+    Stored put_new(const std::string& key, ByteView body, const std::function<bool()>& is_taken);
 
     /// Uploads that were begun and neither completed nor aborted, of whatever age: some may be
     /// running.
@@ -50,7 +55,7 @@ public:
     void abort(const std::string& key, const std::string& upload_id);
 
 private:
-    enum class Completion : std::uint8_t { completed, taken, unsupported };
+    enum class Completion : std::uint8_t { completed, proven, taken, unsupported };
 
     struct Part {
         std::string etag;

@@ -152,20 +152,20 @@ PutOutcome S3Storage::put_new(const std::string& key, ByteView body) {
     vault::require_valid_key(key);
     vault::require_valid_size(body.size());
     if (body.size() <= client_.settings().multipart_threshold) return put_whole(key, body);
-    const PutOutcome outcome = uploader_.put_new(key, body, [&] { return stat(key).has_value(); });
-    if (outcome == PutOutcome::already_present) return outcome;
+    const auto upload = uploader_.put_new(key, body, [&] { return find(key).has_value(); });
+    if (upload.outcome == PutOutcome::already_present || upload.is_proven) return upload.outcome;
     // A part that got lost on the way (fault 22 of the failure history) would show here.
-    const auto stored = stat(key);
+    const auto stored = find(key);
     if (!stored || stored->size != body.size())
         throw Error(ErrorKind::corrupt,
                     format("{}: the store has {} of {} bytes after the upload", action("put", key),
                            stored ? stored->size : 0, body.size()));
-    return outcome;
+    return upload.outcome;
 }
 
 PutOutcome S3Storage::put_new_in_parts(const std::string& key, ByteView body) {
     vault::require_valid_key(key);
-    return uploader_.put_new(key, body, [] { return false; });
+    return uploader_.put_new(key, body, [] { return false; }).outcome;
 }
 
 HttpResponse S3Storage::send_get(const std::string& key, const NameValues& headers,
@@ -241,13 +241,17 @@ void S3Storage::require_bucket() {
 
 std::optional<ObjectInfo> S3Storage::stat(const std::string& key) {
     vault::require_valid_key(key);
+    auto found = find(key);
+    if (!found) require_bucket();
+    return found;
+}
+
+/// As stat(), for whoever knows that the bucket is there.
+std::optional<ObjectInfo> S3Storage::find(const std::string& key) {
     const HttpResponse response = client_.exchange(
         {.operation = Operation::head_object, .method = "HEAD", .key = root_ + key});
     const std::string what = action("look for", key);
-    if (response.status == 404) {
-        require_bucket();
-        return std::nullopt;
-    }
+    if (response.status == 404) return std::nullopt;
     if (response.status != 200) fail(response, key, what);
     const auto size = number_of(response.header("content-length"));
     if (!size) throw Error(ErrorKind::unavailable, what + ": the answer does not tell the size");

@@ -42,7 +42,9 @@ public:
     void list(const std::string& prefix, const std::string& start_after,
               const std::function<bool(const vault::ObjectInfo&)>& visit) override;
     void remove(std::span<const std::string> keys) override;
-    /// A server answers when the object is stored (checked for none of them: it is what S3 promises).
+
+    /// A server answers when the object is stored (checked for none of them: it is what S3
+    /// promises).
     [[nodiscard]] bool is_durable_once_visible() const override { return true; }
 
     [[nodiscard]] std::string describe() const override;
@@ -65,6 +67,7 @@ private:
                                         std::size_t size_max, Bytes& out);
     [[nodiscard]] bool is_absent(const HttpResponse& response) const;
     void require_bucket();
+    [[nodiscard]] std::optional<vault::ObjectInfo> find(const std::string& key);
     void require_sound(const HttpResponse& response, const std::string& what) const;
     [[noreturn]] void fail(const HttpResponse& response, const std::string& key,
                            const std::string& what);

@@ -223,8 +223,11 @@ std::optional<std::string> read_upload_id(ByteView document) {
     return std::string(root->text_of("UploadId"));
 }
 
-bool is_completion(ByteView document) {
-    return parse_document(document, "CompleteMultipartUploadResult").has_value();
+std::optional<CompletedUpload> read_completion(ByteView document) {
+    const auto root = parse_document(document, "CompleteMultipartUploadResult");
+    if (!root) return std::nullopt;
+    return CompletedUpload{.crc32c = std::string(root->text_of("ChecksumCRC32C")),
+                           .crc64nvme = std::string(root->text_of("ChecksumCRC64NVME"))};
 }
 
 std::optional<UploadPage> read_upload_page(ByteView document) {

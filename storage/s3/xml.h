@@ -70,9 +70,15 @@ struct DeleteFailure {
 /// The upload id in <InitiateMultipartUploadResult>; never empty.
 [[nodiscard]] std::optional<std::string> read_upload_id(ByteView document);
 
-/// Whether this is a <CompleteMultipartUploadResult>, whole: status 200 is sent before the work is
-/// done and proves nothing. The ETag in it does not either: radosgw 16.2 leaves it empty.
-[[nodiscard]] bool is_completion(ByteView document);
+/// What a store says that it made of the parts; empty what it does not tell.
+struct CompletedUpload {
+    std::string crc32c;  ///< base64, of the whole object; "...-3" is made of checksums of parts
+    std::string crc64nvme;
+};
+
+/// A <CompleteMultipartUploadResult>, whole: status 200 is sent before the work is done and proves
+/// nothing. The ETag in it does not either: radosgw 16.2 leaves it empty.
+[[nodiscard]] std::optional<CompletedUpload> read_completion(ByteView document);
 
 struct UnfinishedUpload {
     std::string key;

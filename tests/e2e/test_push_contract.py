@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""walden-push called directly, with everything it may meet (faults 8, 11, 15, 16, 18-27, 30-32).
+"""walden-push called directly, with everything it may meet (faults 8, 11, 15-27, 30-32).
 
 The exit code is 0 or 1..125, never more: above 125 PostgreSQL restarts its archiver uncounted.
 
@@ -149,6 +149,21 @@ def signals(s, walden, path):
     check(0 < code <= 125, f"exit code {code} with a closed stderr")
 
 
+def too_little_memory(s, walden, path):
+    step("too little memory (fault 17)")
+    codes = []
+    for mebibytes in (8, 16, 32, 64, 96, 128, 192, 256, 4096):
+        limit = ["prlimit", f"--as={mebibytes << 20}"]
+        done = s.run(limit + walden.argv("walden-push", path), cwd=walden.pgdata, ok=False)
+        if "shared librar" in done.text or "shared object" in done.text:
+            continue  # the loader's own, before our first instruction
+        check(0 <= done.code <= 125, f"exit code {done.code} with {mebibytes} MiB: {done.text}")
+        check(done.code == 0 or "memory" in done.text, f"the reason with {mebibytes} MiB: {done.text}")
+        codes.append(done.code)
+    check(any(codes) and codes[-1] == 0, f"exit codes with more and more memory: {codes}")
+    walden.check_archived(path)
+
+
 def bad_places(s, walden, path, fresh, other):
     step("a store that is gone, read-only, or another one (faults 30, 31, 32, 97)")
     store = walden.store
@@ -231,7 +246,7 @@ def local_state(s, walden, wal):
 
 
 def body(s):
-    cluster, wal = plain_wal(s, batches=5)
+    cluster, wal = plain_wal(s, batches=6)
     clone, pairs = diverge(s, cluster)
     check(len(pairs) >= 1, f"segments of both futures: {list(pairs)}")
     kind = sys.argv[1] if len(sys.argv) > 1 else "posix"
@@ -246,6 +261,7 @@ def body(s):
     other_kinds(s, walden, wal)
     at_once(s, walden, wal[3], clone_walden, pair[1])
     signals(s, walden, wal[3])
+    too_little_memory(s, walden, wal[5])
     stranger, strange = plain_wal(s, "stranger", batches=1)
     check(stranger.system_identifier() != cluster.system_identifier(), "another cluster")
     done = walden.push(strange[-1])

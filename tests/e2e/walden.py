@@ -12,7 +12,7 @@ import shutil
 
 from scenario import Failed, Result, Skip, check, check_equal
 
-PROGRAMS = ("walden", "walden-push", "walden-fetch")
+PROGRAMS = ("walden", "walden-push", "walden-fetch", "walden-worker")
 FETCH_REFUSALS = range(200, 220)
 KIB = 1024
 

@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require_property(page->is_truncated <= (page->next_part_number_marker > 0),
                          "a page of parts that is not the last one says how to go on");
     if (const auto id = read_upload_id(document)) require_property(!id->empty(), "an id is there");
-    require_property(!is_completion(document) || !read_error(document),
+    require_property(!read_completion(document) || !read_error(document),
                      "no document is a completion and an error");
     static_cast<void>(read_delete_result(document));
     static_cast<void>(read_assumed_role(document));

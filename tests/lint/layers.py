@@ -48,6 +48,7 @@ DOORS = {
     "xxhash": (r"xxh.*\.h", ["lib/base"]),
     "zstd": (r"zstd.*\.h|zdict\.h", ["lib/codec"]),
     "lz4": (r"lz4.*\.h", ["lib/codec"]),
+    "zlib": (r"zlib\.h", []),
     "OpenSSL": (r"openssl/.*", ["lib/crypto"]),
     "libpq": (r"libpq-fe\.h|libpq/.*|postgresql/.*|pg_config.*\.h|postgres_ext\.h", ["lib/pg"]),
     "libcurl": (r"curl/.*", ["storage"]),

@@ -3,7 +3,7 @@
 #include "base/format.h"
 #include "base/hash.h"
 #include "tools/cli/process.h"
-#include "tools/cli/session.h"
+#include "tools/cli/version.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>

@@ -295,14 +295,22 @@ std::vector<Setting> all_settings() {
          [](Config& c, const toml::node& n) {
              set_key_source(c, crypto::PassphraseFile{absolute_path_of(n)});
          }},
-        {{"codec.method", "\"zstd\"", "\"zstd\", \"lz4\" or \"none\""},
+        {{"codec.method", "\"wal\"",
+          "\"wal\" takes segments apart, then zstd; \"zstd\", \"lz4\" or \"none\" do not"},
          [](Config& c, const toml::node& n) {
              c.encoding.method =
-                 choice_of<codec::CodecId>(n, {{"zstd", codec::CodecId::zstd},
+                 choice_of<codec::CodecId>(n, {{"wal", codec::CodecId::wal},
+                                               {"zstd", codec::CodecId::zstd},
                                                {"lz4", codec::CodecId::lz4},
                                                {"none", codec::CodecId::none}});
          }},
-        {{"codec.level", "1", "1 to 19, zstd only"},
+        {{"codec.wal_back_end", "\"zstd\"",
+          "what compresses the parts of a segment that \"wal\" has taken apart: \"zstd\" or \"lz4\""},
+         [](Config& c, const toml::node& n) {
+             c.encoding.wal_back_end = choice_of<codec::CodecId>(
+                 n, {{"zstd", codec::CodecId::zstd}, {"lz4", codec::CodecId::lz4}});
+         }},
+        {{"codec.level", "1", "1 to 19, of zstd"},
          [](Config& c, const toml::node& n) {
              c.encoding.level = static_cast<int>(number_of(n, 1, 19));
          }},
@@ -505,6 +513,7 @@ Config parse_config(std::string_view text, const std::string& path) {
     config.path = path;
     config.digest = xxh3_64(as_bytes(text));
     config.state_dir = "/var/lib/walden/state";
+    config.encoding.method = codec::CodecId::wal;
     config.encoding.worker_count = 2;
     require_plain_lines(text, path);
     try {

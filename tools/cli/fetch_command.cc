@@ -1,15 +1,16 @@
 #include "tools/cli/fetch_command.h"
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <new>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "recovery/fetcher.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/version.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <new>
 
 namespace walden::cli {
 

@@ -1,16 +1,16 @@
 #include "tools/cli/process.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
-#include <initializer_list>
-#include <cstring>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "crypto/process_memory.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <initializer_list>
 
 namespace walden::cli {
 
@@ -20,7 +20,9 @@ volatile std::sig_atomic_t end_code = 1;
 volatile std::sig_atomic_t crash_code = 1;
 
 // Only async-signal-safe calls in both.
-extern "C" void end_at_once(int) { ::_exit(end_code); }
+extern "C" void end_at_once(int) {
+    ::_exit(end_code);
+}
 
 extern "C" void end_after_crash(int signal) {
     const char* text = signal == SIGABRT ? "walden: error: internal error: assertion failed\n"
@@ -33,6 +35,7 @@ extern "C" void end_after_crash(int signal) {
 
 void set_handler(int signal, void (*handler)(int)) {
     struct sigaction action {};
+
     action.sa_handler = handler;
     ::sigemptyset(&action.sa_mask);
     ::sigaction(signal, &action, nullptr);
@@ -65,16 +68,18 @@ std::string program_directory() {
     return parent_directory(path);
 }
 
-std::string main_program() { return program_directory() + "/walden"; }
+std::string main_program() {
+    return program_directory() + "/walden";
+}
 
-void become_main_program(std::vector<std::string> words) {
-    words.insert(words.begin(), main_program());
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
+void become_program(const std::string& name, std::vector<std::string> arguments) {
+    std::string program = program_directory() + "/" + name;
+    std::vector<char*> argv = {program.data()};
+    for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     ::execv(argv.front(), argv.data());
-    throw system_error(ErrorKind::io, format("start \"{}\"", words.front()), errno)
-        .with_hint("The program walden belongs beside this one, which leaves this store to it.");
+    throw system_error(ErrorKind::io, format("start \"{}\"", program), errno)
+        .with_hint("All programs of walden belong into one directory.");
 }
 
 }  // namespace walden::cli

@@ -20,8 +20,8 @@ void prepare_process(int exit_code, int crash_exit_code);
 /// The program walden, found there: "/usr/bin/walden" for "/usr/bin/walden-push".
 [[nodiscard]] std::string main_program();
 
-/// Becomes `walden WORDS...`, which reaches every store; the small programs only reach directories.
-/// Throws Error(io) if that program cannot be started.
-[[noreturn]] void become_main_program(std::vector<std::string> words);
+/// Becomes the program PROGRAM beside this one, with these arguments. Throws Error(io) if it cannot
+/// be started.
+[[noreturn]] void become_program(const std::string& name, std::vector<std::string> arguments);
 
 }  // namespace walden::cli

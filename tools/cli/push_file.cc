@@ -1,11 +1,11 @@
 #include "tools/cli/push_file.h"
 
-#include "archive/archiver.h"
+#include "archive/source_file.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/format.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
-#include "tools/cli/session.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,7 +41,7 @@ bool archive_by_agent(const Config& config, const std::string& path,
         ask_agent(config,
                   {.caller = agent_caller(config),
                    .type = agent::MessageType::archive,
-                   .file_name = archive::base_name(path),
+                   .file_name = base_name(path),
                    .identity = *identity},
                   {.socket_path = agent_socket_path(config),
                    .deadline = deadline,
@@ -57,7 +57,7 @@ bool archive_by_agent(const Config& config, const std::string& path,
             return false;
         case agent::AskOutcome::deadline_passed:
             throw Error(ErrorKind::canceled,
-                        format("{} is not archived yet: {}", archive::base_name(path), result.text))
+                        format("{} is not archived yet: {}", base_name(path), result.text))
                 .with_hint("PostgreSQL asks again. \"walden status\" shows what the agent does.");
         case agent::AskOutcome::answered: break;
     }
@@ -72,19 +72,6 @@ bool archive_by_agent(const Config& config, const std::string& path,
     }
     for (const std::string& warning : archived->warnings) report_warning(warning);
     return true;
-}
-
-void archive_here(const Config& config, const std::string& path,
-                  agent::Clock::time_point deadline, const StorageOpener& open) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - agent::Clock::now());
-    const Session session(config, std::max(left, std::chrono::milliseconds(0)), open);
-    const vault::ClusterVault vault = session.open_cluster();
-    const vault::ClusterIdentity identity = session.require_identity(vault);
-    archive::LocalState state = open_local_state(session, identity.system_identifier);
-    archive::Archiver archiver(vault, state, archive_settings(config, identity));
-    const archive::ArchiveResult result = archiver.archive(path);
-    for (const std::string& warning : result.warnings) report_warning(warning);
 }
 
 }  // namespace walden::cli

@@ -1,9 +1,8 @@
-// One push, as walden-push and `walden push` do it.
+// One push, as far as it needs no store: the whole of walden-push where there is an agent.
 #pragma once
 
 #include "agent/unix_socket.h"
 #include "tools/cli/config.h"
-#include "tools/cli/session.h"
 
 #include <chrono>
 #include <string>
@@ -20,9 +19,5 @@ void require_configured_server(const Config& config, const std::string& path);
 /// deadline has passed.
 [[nodiscard]] bool archive_by_agent(const Config& config, const std::string& path,
                                     agent::Clock::time_point deadline);
-
-/// Archives the file in this process, in the storage that `open` opens, and prints warnings.
-void archive_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
-                  const StorageOpener& open);
 
 }  // namespace walden::cli

@@ -1,14 +1,15 @@
 #include "tools/cli/session.h"
 
-#include <algorithm>
-#include <charconv>
-
 #include "archive/membership.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"
 #include "storage/open_storage.h"
 #include "tools/cli/messages.h"
+#include "tools/cli/version.h"
+
+#include <algorithm>
+#include <charconv>
 
 namespace walden::cli {
 
@@ -75,11 +76,12 @@ Session::Session(Config config, std::chrono::milliseconds deadline, const Storag
         [&] { return load_secret(config_); });
     if (storage::s3::is_s3_url(config_.store_url) && !repository_->descriptor().fencing_proven &&
         config_.s3.fencing == storage::s3::Fencing::required)
-        throw Error(ErrorKind::usage,
-                    format("store {} does not keep an object from being overwritten",
-                           config_.store_url))
-            .with_hint("\"walden init\" found that out. Set fencing = \"none\" in [store] if there is "
-                       "surely one writer.");
+        throw Error(
+            ErrorKind::usage,
+            format("store {} does not keep an object from being overwritten", config_.store_url))
+            .with_hint(
+                "\"walden init\" found that out. Set fencing = \"none\" in [store] if there is "
+                "surely one writer.");
 }
 
 std::optional<std::uint64_t> Session::local_system_identifier() const {
@@ -154,11 +156,10 @@ vault::ClusterIdentity Session::require_identity(const vault::ClusterVault& vaul
                        config_.pgdata, config_.cluster))
         .with_detail(format("It would be \"{}\"; registered system identifiers: {}.",
                             vault.layout().prefix(), join(registered_systems())))
-        .with_hint("Check that cluster and pgdata are the right ones. A new cluster, or one after "
-                   "initdb or pg_upgrade, is registered by \"walden init\".");
+        .with_hint(
+            "Check that cluster and pgdata are the right ones. A new cluster, or one after "
+            "initdb or pg_upgrade, is registered by \"walden init\".");
 }
-
-std::string version_text() { return WALDEN_VERSION; }
 
 archive::ArchiveSettings archive_settings(const Config& config,
                                           const vault::ClusterIdentity& identity) {
@@ -173,7 +174,8 @@ archive::ArchiveSettings archive_settings(const Config& config,
 
 archive::LocalState open_local_state(const Session& session, std::uint64_t system_identifier) {
     const Config& config = session.config();
-    return {config.state_dir, config.cluster,
+    return {config.state_dir,
+            config.cluster,
             {.repository = session.repository().descriptor().id,
              .system_identifier = system_identifier,
              .pgdata = config.pgdata}};

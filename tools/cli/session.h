@@ -1,17 +1,17 @@
 // From a configuration to an open repository and the cluster in it: what every program does first.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "archive/archiver.h"
 #include "recovery/fetcher.h"
 #include "storage/wrappers/retrying_storage.h"
 #include "tools/cli/config.h"
 #include "vault/cluster_vault.h"
 #include "vault/repository.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace walden::cli {
 
@@ -32,9 +32,10 @@ public:
     /// `on_retry` is called before each but the first, from any thread. Throws what `open` and
     /// Repository::open throw; Error(usage) if the repository is known to lie in a store that does
     /// not fence, and the configuration does not accept that.
-    Session(Config config, std::chrono::milliseconds deadline,
-            const StorageOpener& open = open_local_storage,
-            const std::function<void()>& on_retry = [] {});
+    Session(
+        Config config, std::chrono::milliseconds deadline,
+        const StorageOpener& open = open_local_storage,
+        const std::function<void()>& on_retry = [] {});
 
     [[nodiscard]] const Config& config() const { return config_; }
 
@@ -71,9 +72,6 @@ private:
     std::unique_ptr<storage::RetryingStorage> storage_;
     std::optional<vault::Repository> repository_;
 };
-
-/// The version of walden, from meson.build.
-[[nodiscard]] std::string version_text();
 
 [[nodiscard]] archive::ArchiveSettings archive_settings(const Config& config,
                                                         const vault::ClusterIdentity& identity);

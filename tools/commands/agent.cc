@@ -1,11 +1,12 @@
-#include "agent/archive_service.h"
 #include "agent/agent_server.h"
+#include "agent/archive_service.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
+#include "tools/cli/version.h"
 #include "tools/commands/any_store.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
@@ -208,8 +209,8 @@ int stop_agent(const cli::Config& config) {
     }
     // Whoever takes the lock knows that it has gone; one that was leaving anyway closes connections
     // without a word.
-    const auto patience = result.outcome == agent::AskOutcome::answered ? stop_deadline
-                                                                        : leaving_deadline;
+    const auto patience =
+        result.outcome == agent::AskOutcome::answered ? stop_deadline : leaving_deadline;
     if (!is_lock_free_within(cli::agent_lock_path(config), patience))
         throw Error(ErrorKind::unavailable,
                     result.text.empty() ? "the agent has not stopped yet" : result.text);

@@ -36,6 +36,14 @@ struct VerifyOptions {
 
 int verify(const Common& common, const VerifyOptions& options);
 
+struct UnpackOptions {
+    std::string path;         ///< a content object, copied from the store
+    std::string output_path;  ///< must not exist
+    std::string object_key;   ///< the key that it had in the store; empty: its name tells
+};
+
+int unpack(const Common& common, const UnpackOptions& options);
+
 int adopt(const Common& common, std::uint32_t timeline);
 
 struct AgentOptions {

@@ -2,6 +2,7 @@
 #include "base/format.h"
 #include "storage/open_storage.h"
 #include "storage/s3/timestamps.h"
+#include "storage/store_url.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
 #include "tools/commands/any_store.h"
@@ -30,8 +31,9 @@ Leftovers expire_uploads(storage::s3::S3Storage& s3, const ExpireOptions& option
         }
         if (is_text)
             print_line(format("{} {}, begun {}",
-                              options.is_dry_run ? "would abort unfinished upload of" : "aborting unfinished upload of", upload.key,
-                              storage::s3::iso_time(upload.started)));
+                              options.is_dry_run ? "would abort unfinished upload of"
+                                                 : "aborting unfinished upload of",
+                              upload.key, storage::s3::iso_time(upload.started)));
         if (!options.is_dry_run) s3.abort_upload(upload.key, upload.upload_id);
         ++leftovers.removed_count;
     }
@@ -57,9 +59,11 @@ int expire(const Common& common, const ExpireOptions& options) {
                          {"found", leftovers.removed_count},
                          {"kept", leftovers.kept_count}});
     else if (options.is_dry_run && storage::is_directory_url(config.store_url))
-        print_line("in a directory, the sweep decides file by file: there is nothing to show before");
+        print_line(
+            "in a directory, the sweep decides file by file: there is nothing to show before");
     else
-        print_line(format("{}{}; {} too young to judge", options.is_dry_run ? "would remove " : "removed ",
+        print_line(format("{}{}; {} too young to judge",
+                          options.is_dry_run ? "would remove " : "removed ",
                           count_text(leftovers.removed_count, what), leftovers.kept_count));
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/any_store.h"
+#include "tools/commands/codec_text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
@@ -76,6 +77,9 @@ void print_timeline(const TimelineSurvey& timeline, wal::SegmentSize size) {
         print_line(format("    size         {} of WAL in {} ({:.2f} : 1)",
                           size_text(timeline.plain_bytes), size_text(timeline.stored_bytes),
                           ratio_of(timeline)));
+    if (timeline.newest_codecs.content_count > 0)
+        print_line(format("    codec        {} (newest {})", codecs_text(timeline.newest_codecs),
+                          count_text(timeline.newest_codecs.content_count, "content")));
 }
 
 cli::Json run_json(const TimelineSurvey& timeline, const SegmentRun& run, wal::SegmentSize size) {
@@ -106,6 +110,7 @@ cli::Json timeline_json(const TimelineSurvey& timeline, wal::SegmentSize size) {
             {"plain_bytes", timeline.plain_bytes},
             {"stored_bytes", timeline.stored_bytes},
             {"ratio", ratio_of(timeline)},
+            {"newest_codecs", codecs_json(timeline.newest_codecs)},
             {"latest_commit_time", timeline.latest_commit
                                        ? cli::Json(wal::to_utc_text(*timeline.latest_commit))
                                        : cli::Json()},

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "tools/cli/agent_place.h"
+#include "tools/cli/archive_here.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/push_file.h"

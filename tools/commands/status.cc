@@ -82,6 +82,9 @@ void print_text(const Report& report) {
                       size_text(s.memory_in_use), size_text(s.memory_resident)));
     print_line(format("archived    {} files ({} were there), {} as {}", s.archived_count,
                       s.present_count, size_text(s.plain_size), size_text(s.stored_size)));
+    if (s.fallback_count > 0)
+        print_line(format("not as WAL  {}, the last {}", count_text(s.fallback_count, "segment"),
+                          s.last_fallback));
     print_line(
         format("last minute {} files, {}/s", s.recent_count, size_text(s.recent_plain_size / 60)));
     if (s.last_archived_at != 0)
@@ -110,6 +113,7 @@ void print_json(const Report& report) {
         json["archived"] = {{"count", s.archived_count},  {"present", s.present_count},
                             {"plain_size", s.plain_size}, {"stored_size", s.stored_size},
                             {"last", s.last_archived},    {"last_at", s.last_archived_at}};
+        json["not_as_wal"] = {{"count", s.fallback_count}, {"last", s.last_fallback}};
         json["last_minute"] = {{"count", s.recent_count}, {"plain_size", s.recent_plain_size}};
         json["failures"] = {{"count", s.failure_count},
                             {"retries", s.retry_count},
@@ -145,6 +149,8 @@ void print_prometheus(const Report& report, const std::string& cluster) {
            s.present_count);
     metric("archived_plain_bytes_total", "counter", "Their size.", s.plain_size);
     metric("archived_stored_bytes_total", "counter", "Their size in the store.", s.stored_size);
+    metric("not_as_wal_total", "counter", "Segments that the WAL codec did not take.",
+           s.fallback_count);
     metric("failures_total", "counter", "Files that could not be archived.", s.failure_count);
     metric("store_retries_total", "counter", "Calls of the store that were tried again.",
            s.retry_count);

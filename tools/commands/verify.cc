@@ -9,6 +9,7 @@
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/any_store.h"
+#include "tools/commands/codec_text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
@@ -34,6 +35,7 @@ void add(inspect::VerifyReport& sum, inspect::VerifyReport&& more) {
     sum.plain_bytes += more.plain_bytes;
     sum.stored_bytes += more.stored_bytes;
     sum.record_count += more.record_count;
+    sum.codecs.add(more.codecs);
 }
 
 void print_text(const inspect::VerifyReport& report, bool is_shallow) {
@@ -52,6 +54,8 @@ void print_text(const inspect::VerifyReport& report, bool is_shallow) {
     print_line(format(
         "{}: {}, {}, {} stored; {}", verdict, count_text(report.object_count, "object"),
         count_text(report.segment_count, "segment"), size_text(report.stored_bytes), extent));
+    if (report.codecs.content_count > 0)
+        print_line(format("segments by codec: {}", codecs_text(report.codecs)));
 }
 
 void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
@@ -66,6 +70,7 @@ void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
                      {"notes", report.notes},
                      {"objects", report.object_count},
                      {"segments", report.segment_count},
+                     {"codecs", codecs_json(report.codecs)},
                      {"stored_bytes", report.stored_bytes},
                      {"plain_bytes_checked", report.plain_bytes},
                      {"wal_records_checked", report.record_count}});

@@ -1,5 +1,6 @@
 #include "archive/pipeline.h"
 
+#include "base/file.h"
 #include "storage/memory/memory_storage.h"
 #include "storage/wrappers/counting_storage.h"
 #include "storage/wrappers/faulty_storage.h"
@@ -43,7 +44,7 @@ public:
             vault, state_, host.settings, options,
             [this](const std::string& path, PipelineResult result) {
                 const std::lock_guard lock(mutex_);
-                delivered_.emplace_back(archive::base_name(path), std::move(result));
+                delivered_.emplace_back(base_name(path), std::move(result));
                 changed_.notify_all();
             });
     }
@@ -107,10 +108,10 @@ public:
     PutOutcome put_new(const std::string& key, ByteView body) override {
         if (key.find("/wal/") != std::string::npos) {
             std::unique_lock lock(mutex_);
-            begun_.push_back(archive::base_name(key));
+            begun_.push_back(base_name(key));
             changed_.notify_all();
-            REQUIRE(changed_.wait_until(
-                lock, patience(), [&] { return released_.count(archive::base_name(key)) > 0; }));
+            REQUIRE(changed_.wait_until(lock, patience(),
+                                        [&] { return released_.count(base_name(key)) > 0; }));
         }
         return inner_.put_new(key, body);
     }

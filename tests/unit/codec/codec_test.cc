@@ -147,7 +147,7 @@ TEST_CASE("a level outside the range of zstd is a usage error that names the ran
 TEST_CASE("an unknown codec or layout asks for an upgrade (fault 55)", "[codec]") {
     const auto [codec, encoded] = GENERATE(table<CodecId, Bytes>({
         {CodecId::zero_tail, Bytes(10)},
-        {CodecId::wal, Bytes(10)},
+        {CodecId::wal, with_byte(noise(60, 1), 0, 2)},
         {static_cast<CodecId>(77), Bytes(10)},
         {CodecId::zstd, with_byte(one_block(raw_kind | 1, noise(1, 1)), 0, 2)},
     }));
@@ -160,13 +160,14 @@ TEST_CASE("an unknown codec or layout asks for an upgrade (fault 55)", "[codec]"
         CHECK_THAT(error.hint(), Catch::Contains("upgrade"));
     }
     CHECK_THROWS_AS(encode({}, {static_cast<CodecId>(77), 1, 1}), Error);
-    CHECK_THROWS_AS(encode({}, {CodecId::wal, 1, 1}), Error);
+    CHECK_THROWS_AS(encode({}, {CodecId::wal, 1, 1, CodecId::none}), Error);
+    CHECK_THROWS_AS(encode({}, {CodecId::zero_tail, 1, 1}), Error);
 }
 
 TEST_CASE("method names round trip and only those that can be written parse", "[codec]") {
-    for (const CodecId id : {CodecId::none, CodecId::zstd, CodecId::lz4})
+    for (const CodecId id : {CodecId::none, CodecId::zstd, CodecId::lz4, CodecId::wal})
         CHECK(parse_codec_method(to_string(id)) == id);
-    for (const char* name : {"", "zlib", "ZSTD", "wal", "zero_tail", "unknown"})
+    for (const char* name : {"", "zlib", "ZSTD", "WAL", "zero_tail", "unknown"})
         CHECK_FALSE(parse_codec_method(name));
 }
 

@@ -59,7 +59,8 @@ TEST_CASE("what is not given has its default", "[config]") {
     CHECK(config.encryption_enabled);
     CHECK(std::get<crypto::KeyFile>(*config.key_source).path == "/etc/walden/key");
     CHECK(config.key_file == "/etc/walden/key");
-    CHECK(config.encoding.method == codec::CodecId::zstd);
+    CHECK(config.encoding.method == codec::CodecId::wal);
+    CHECK(config.encoding.wal_back_end == codec::CodecId::zstd);
     CHECK(config.encoding.level == 1);
     CHECK(config.archive_damaged_wal == archive::DamagedWalPolicy::archive);
     CHECK(config.archive_deadline == 60s);
@@ -81,6 +82,7 @@ enabled = true
 key_command = ["/bin/kms", "get", ""]
 [codec]
 method = "lz4"
+wal_back_end = "lz4"
 level = 19
 [archive]
 on_damaged_wal = "refuse"
@@ -98,6 +100,7 @@ deadline = "24h"
           std::vector<std::string>{"/bin/kms", "get", ""});
     CHECK(config.key_file.empty());
     CHECK(config.encoding.method == codec::CodecId::lz4);
+    CHECK(config.encoding.wal_back_end == codec::CodecId::lz4);
     CHECK(config.encoding.level == 19);
     CHECK(config.archive_damaged_wal == archive::DamagedWalPolicy::refuse);
     CHECK(config.archive_deadline == 500ms);
@@ -212,8 +215,9 @@ TEST_CASE("a value of another type or range is refused with what it must be (fau
     refused("codec.level = 1.0", "a number from 1 to 19");
     refused("codec.level = \"1\"", "a number from 1 to 19");
     refused("codec.level = 9223372036854775807", "a number from 1 to 19");
-    refused("codec.method = \"gzip\"", "\"zstd\" or \"lz4\" or \"none\"");
-    refused("codec.method = \"Zstd\"", "\"zstd\" or \"lz4\" or \"none\"");
+    refused("codec.method = \"gzip\"", "\"wal\" or \"zstd\" or \"lz4\" or \"none\"");
+    refused("codec.wal_back_end = \"wal\"", "\"zstd\" or \"lz4\"");
+    refused("codec.method = \"Zstd\"", "\"wal\" or \"zstd\" or \"lz4\" or \"none\"");
     refused("archive.on_damaged_wal = \"ignore\"", "\"archive\" or \"refuse\"");
     refused("fetch.on_damaged_wal = \"archive\"", "\"refuse\" or \"deliver\"");
     refused("fetch.standby_on_error = true", "\"retry\" or \"stop\"");
@@ -239,7 +243,7 @@ TEST_CASE("each default that the help shows may be written out", "[config]") {
         if (help.default_value == "required" || help.default_value == "unset") continue;
         CHECK(refusal(minimal + format("{} = {}\n", help.name, help.default_value)) == "accepted");
     }
-    CHECK(setting_help().size() == 43);
+    CHECK(setting_help().size() == 44);
 }
 
 TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[config]") {

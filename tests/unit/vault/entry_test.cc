@@ -102,6 +102,28 @@ TEST_CASE("an entry comes back with every field", "[vault][entry]") {
     CHECK(large.stored_size() == 31 * 16);
 }
 
+TEST_CASE("an entry tells why a piece is not in the form that was asked for", "[vault][entry]") {
+    Entry entry = sample();
+    CHECK(entry.plain_reason() == codec::PlainReason::none);
+    CHECK(split(encode_entry(entry)).size() == 10);  // as before there were reasons
+    entry.inlined.clear();
+    entry.pieces = {
+        {.content_id = id_of(1), .plain_size = 40},
+        {.content_id = id_of(2), .plain_size = 3, .plain_reason = codec::PlainReason::record_crc}};
+    CHECK(decode_entry(encode_entry(entry)) == entry);
+    CHECK(entry.plain_reason() == codec::PlainReason::record_crc);
+    std::vector<Field> fields = split(encode_entry(entry));
+    REQUIRE(fields.back().tag == 11);
+    CHECK(fields.back().body.size() == 2);
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{3}}) {
+        fields.back().body = filled(size, 6);
+        CHECK(failure_of(join(fields)) == ErrorKind::corrupt);
+    }
+    // Of a later version: nothing depends on it.
+    fields.back().body = filled(2, 200);
+    CHECK(to_string(decode_entry(join(fields)).plain_reason()) == "unknown");
+}
+
 TEST_CASE("every truncation of an entry is refused", "[vault][entry]") {
     const Bytes bytes = encode_entry(sample());
     const Entry whole = sample();
@@ -119,16 +141,16 @@ TEST_CASE("every truncation of an entry is refused", "[vault][entry]") {
 
 TEST_CASE("an unknown field is skipped unless it must be understood", "[vault][entry]") {
     std::vector<Field> fields = split(encode_entry(sample()));
-    fields.push_back({11, filled(1000, 1)});
+    fields.push_back({12, filled(1000, 1)});
     fields.push_back({0x7FFF, {}});
     CHECK(decode_entry(join(fields)) == sample());
     fields = split(encode_entry(sample()));
-    fields.push_back({0x800B, {}});
+    fields.push_back({0x800C, {}});
     const auto error = error_of([&] { static_cast<void>(decode_entry(join(fields))); });
     REQUIRE(error.has_value());
     CHECK(error->kind() == ErrorKind::usage);
     CHECK(error->message() ==
-          "entry has a field 0x800b that this version of walden does not understand");
+          "entry has a field 0x800c that this version of walden does not understand");
     CHECK(error->hint() == "Upgrade walden on this host.");
 }
 

@@ -80,17 +80,27 @@ TEST_CASE("a page of a listing is read whole or not at all", "[s3][xml]") {
 
 TEST_CASE("a completion is proven by its document alone (fault 5)", "[s3][xml]") {
     CHECK(
-        is_completion(as_bytes("<CompleteMultipartUploadResult><Location>l</Location><Key>k</Key>"
-                               "<ETag>\"abc-2\"</ETag></CompleteMultipartUploadResult>")));
-    CHECK(is_completion(as_bytes("<CompleteMultipartUploadResult><Key>k</Key><ETag></ETag>"
+        read_completion(as_bytes("<CompleteMultipartUploadResult><Location>l</Location><Key>k</Key>"
+                                 "<ETag>\"abc-2\"</ETag></CompleteMultipartUploadResult>")));
+    CHECK(
+        read_completion(as_bytes("<CompleteMultipartUploadResult><Key>k</Key><ETag></ETag>"
                                  "</CompleteMultipartUploadResult>")));
-    CHECK_FALSE(is_completion(as_bytes("<Error><Code>InternalError</Code></Error>")));
+    CHECK_FALSE(read_completion(as_bytes("<Error><Code>InternalError</Code></Error>")));
     // As radosgw 16.2 answers, and with the white space that keeps a connection alive.
     CHECK(
-        is_completion(as_bytes(" \n<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult>"
-                               "<ETag></ETag></CompleteMultipartUploadResult>")));
-    CHECK_FALSE(is_completion(as_bytes("<CompleteMultipartUploadResult><ETag>\"abc")));
-    CHECK_FALSE(is_completion({}));
+        read_completion(as_bytes(" \n<?xml version=\"1.0\"?>\n<CompleteMultipartUploadResult>"
+                                 "<ETag></ETag></CompleteMultipartUploadResult>")));
+    CHECK_FALSE(read_completion(as_bytes("<CompleteMultipartUploadResult><ETag>\"abc")));
+    CHECK_FALSE(read_completion({}));
+}
+
+TEST_CASE("a completion may tell the checksum of the whole", "[s3][xml]") {
+    const auto told = read_completion(as_bytes(
+        "<CompleteMultipartUploadResult><ETag>e</ETag><ChecksumCRC32C>yZRlqg==</ChecksumCRC32C>"
+        "<ChecksumType>FULL_OBJECT</ChecksumType></CompleteMultipartUploadResult>"));
+    REQUIRE(told);
+    CHECK(told->crc32c == "yZRlqg==");
+    CHECK(told->crc64nvme.empty());
 }
 
 TEST_CASE("the documents of multipart uploads and deletions are read", "[s3][xml]") {
