@@ -245,6 +245,25 @@ TEST_CASE("a record with as many blocks as there can be comes back") {
     check_comes_back(builder.segment(0));
 }
 
+TEST_CASE("pieces of nearly the same length come back, however short") {
+    // Main data that is shorter than what is predicted in it, block data of a byte or some.
+    WalBuilder builder;
+    for (std::uint32_t i = 0; builder.end_offset() <= 1 << 20; ++i) {
+        const std::uint32_t xid = 500 + i / 9;
+        Bytes main(i % 7, std::byte{0});
+        for (std::size_t at = 0; at < main.size(); ++at)
+            main[at] = static_cast<std::byte>(xid >> at % 4 * 8 & 0xFF);
+        const Bytes data(1 + i % 5, static_cast<std::byte>(i));
+        const test::RelationFile relation{1663, 5, 16'384};
+        builder.record_of(test::RecordBody().block(0, relation, i).data(data).main(main).bytes(),
+                          {static_cast<std::uint8_t>(9 + i % 3),
+                           static_cast<std::uint8_t>(i % 3 == 0 ? 0x50 : 0x20), xid});
+        builder.record_of(test::RecordBody().block(0, relation, i).data(data).main(main).bytes(),
+                          {static_cast<std::uint8_t>(10 + i % 2), 0, xid});
+    }
+    check_comes_back(builder.segment(0));
+}
+
 TEST_CASE("transactions that wrap around come back") {
     WalBuilder builder;
     for (std::uint32_t i = 0; builder.end_offset() <= 1 << 20; ++i)
