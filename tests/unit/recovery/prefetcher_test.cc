@@ -32,6 +32,22 @@ struct LongArchive {
     std::vector<std::string> line;  ///< the names of a recovery to timeline 2
 
     LongArchive() {
+        // Made once: sealing takes most of the time of these tests, under a sanitizer above all.
+        static LongArchive original{Made{}};
+        copy_storage(original.storage, storage);
+        files = original.files;
+        line = original.line;
+    }
+
+    [[nodiscard]] std::string entry_key(const std::string& name) const {
+        const auto layout = make_vault(const_cast<MemoryStorage&>(storage)).layout();
+        return name.size() == 24 ? layout.segment_key(name) : layout.history_key(name);
+    }
+
+private:
+    struct Made {};
+
+    explicit LongArchive(Made) {
         const auto vault = make_vault(storage);
         put_test_identity(vault);
         const Fork fork = make_fork();
@@ -44,11 +60,6 @@ struct LongArchive {
             files[file.name] = file.bytes;
             if (file.name.size() == 24) line.push_back(file.name);
         }
-    }
-
-    [[nodiscard]] std::string entry_key(const std::string& name) const {
-        const auto layout = make_vault(const_cast<MemoryStorage&>(storage)).layout();
-        return name.size() == 24 ? layout.segment_key(name) : layout.history_key(name);
     }
 };
 
