@@ -47,8 +47,7 @@ Prefetcher::~Prefetcher() {
     threads_.clear();
 }
 
-// ---- the asker
-// ------------------------------------------------------------------------------------
+// The asker.
 
 Prefetcher::Answer Prefetcher::fetch(const std::string& file_name,
                                      const KeepWaiting& keep_waiting) {
@@ -213,8 +212,7 @@ std::size_t Prefetcher::depth_max() const {
         std::min<std::uint64_t>(options_.size / segment_size_.bytes(), depth_limit));
 }
 
-// ---- the threads
-// ----------------------------------------------------------------------------------
+// The threads.
 
 /// With the first question: an agent that only archives needs none.
 void Prefetcher::start_threads() {
@@ -412,8 +410,7 @@ void Prefetcher::finish(const JobPointer& job, State state) {
     }
 }
 
-// ---- the archive
-// ----------------------------------------------------------------------------------
+// The archive.
 
 std::shared_ptr<Source> Prefetcher::provide_source() {
     const std::lock_guard lock(open_mutex_);
@@ -438,8 +435,7 @@ void Prefetcher::drop_foreign_source() {
     end_stream();
 }
 
-// ---- looking at it
-// --------------------------------------------------------------------------------
+// Looking at it.
 
 PrefetchStatus Prefetcher::status() {
     const std::lock_guard lock(mutex_);
