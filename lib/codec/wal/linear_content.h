@@ -29,6 +29,8 @@ public:
 
     [[nodiscard]] std::byte* data() { return bytes_.data(); }
 
+    void swap(LinearContent& other) noexcept { bytes_.swap(other.bytes_); }
+
 private:
     Bytes bytes_;
 };

@@ -2,9 +2,9 @@
 #include "base/format.h"
 #include "base/hash.h"
 #include "codec/wal/directory.h"
-#include "codec/wal/linear_content.h"
 #include "codec/wal/page_writer.h"
 #include "codec/wal/record_coder.h"
+#include "codec/wal/segment_memory.h"
 #include "codec/wal/segment_split.h"
 #include "codec/wal/template_codes.h"
 #include "codec/wal/xid_prediction.h"
@@ -114,17 +114,22 @@ private:
 
 }  // namespace
 
-class SegmentJoiner::State {
-public:
-    SegmentModel model;
-    LinearContent linear;
-};
+class SegmentJoiner::State : public SegmentMemory {};
 
 SegmentJoiner::SegmentJoiner() : state_(std::make_unique<State>()) {}
 
 SegmentJoiner::~SegmentJoiner() = default;
 SegmentJoiner::SegmentJoiner(SegmentJoiner&&) noexcept = default;
 SegmentJoiner& SegmentJoiner::operator=(SegmentJoiner&&) noexcept = default;
+
+SegmentMemory& SegmentJoiner::memory() {
+    return *state_;
+}
+
+void exchange_memory(SegmentSplitter& splitter, SegmentJoiner& joiner) {
+    splitter.memory().model.exchange_streams(joiner.memory().model);
+    splitter.memory().linear.swap(joiner.memory().linear);
+}
 
 std::span<const StreamSlot> SegmentJoiner::begin(ByteView directory, std::size_t plain_size) {
     state_->model.clear();

@@ -61,6 +61,17 @@ void SegmentModel::release_excess() {
         if (stream.capacity() > 4 * stream.size()) stream.release();
 }
 
+void SegmentModel::exchange_streams(SegmentModel& other) {
+    pool_.swap(other.pool_);
+    slots_.clear();
+    other.slots_.clear();
+    common.list(slots_);
+    other.common.list(other.slots_);
+    for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].stream->swap(*other.slots_[i].stream);
+    slots_.clear();
+    other.slots_.clear();
+}
+
 RecordTemplate& SegmentModel::next_template() {
     if (template_count == templates.size()) templates.emplace_back();
     return templates[template_count++];

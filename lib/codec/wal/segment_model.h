@@ -96,6 +96,10 @@ struct SegmentModel {
     /// For the next content. Memory is kept, within bounds.
     void clear();
 
+    /// Gives each the streams of the other, whatever is in them. Lists and pointers to them are
+    /// void.
+    void exchange_streams(SegmentModel& other);
+
     /// The next template, to be made; a spare one if there is any. References to others are void.
     RecordTemplate& next_template();
 

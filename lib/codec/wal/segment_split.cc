@@ -4,16 +4,15 @@
 #include "codec/wal/prefix_choice.h"
 #include "codec/wal/record_coder.h"
 #include "codec/wal/record_scan.h"
+#include "codec/wal/segment_memory.h"
 
 namespace walden::codec::wal_codec {
 
-class SegmentSplitter::State {
+class SegmentSplitter::State : public SegmentMemory {
 public:
     PlainReason split(ByteView plain);
 
-    SegmentModel model;
     TemplateFinder templates{model};
-    LinearContent linear;
     RecordPlaces records;
     Bytes directory;
 
@@ -63,6 +62,10 @@ SegmentSplitter::SegmentSplitter() : state_(std::make_unique<State>()) {}
 SegmentSplitter::~SegmentSplitter() = default;
 SegmentSplitter::SegmentSplitter(SegmentSplitter&&) noexcept = default;
 SegmentSplitter& SegmentSplitter::operator=(SegmentSplitter&&) noexcept = default;
+
+SegmentMemory& SegmentSplitter::memory() {
+    return *state_;
+}
 
 PlainReason SegmentSplitter::split(ByteView plain) {
     return state_->split(plain);

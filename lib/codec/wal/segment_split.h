@@ -15,6 +15,8 @@
 
 namespace walden::codec::wal_codec {
 
+struct SegmentMemory;
+
 /// Splits contents. Memory of about 2.5 times the largest content is kept from one to the next. One
 /// thread at a time.
 class SegmentSplitter {
@@ -34,6 +36,10 @@ public:
     [[nodiscard]] std::span<const StreamSlot> streams() const;
 
 private:
+    friend void exchange_memory(SegmentSplitter& splitter, class SegmentJoiner& joiner);
+
+    [[nodiscard]] SegmentMemory& memory();
+
     class State;
     std::unique_ptr<State> state_;
 };
@@ -59,8 +65,16 @@ public:
     void join(MutableByteView out, const DecodeObserver& observe);
 
 private:
+    friend void exchange_memory(SegmentSplitter& splitter, SegmentJoiner& joiner);
+
+    [[nodiscard]] SegmentMemory& memory();
+
     class State;
     std::unique_ptr<State> state_;
 };
+
+/// Gives each the memory of the other, so that whoever splits and then joins needs it once: both
+/// use it alike for the same content. What either of them has handed out is void.
+void exchange_memory(SegmentSplitter& splitter, SegmentJoiner& joiner);
 
 }  // namespace walden::codec::wal_codec

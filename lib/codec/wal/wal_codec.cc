@@ -43,12 +43,16 @@ bool comes_back(Encoder& encoder, ByteView plain, std::size_t worker_count) {
         is_equal = is_equal && equal(part, plain.subspan(offset, part.size()));
         compared += part.size();
     };
+    // The streams of the same content, in the same order: one memory does for both.
+    exchange_memory(encoder.splitter, encoder.decoder.joiner);
+    bool has_decoded = true;
     try {
         encoder.decoder.decode(encoder.encoded, worker_count, encoder.decoded, compare);
     } catch (const Error&) {
-        return false;
+        has_decoded = false;
     }
-    return is_equal && compared == plain.size();
+    exchange_memory(encoder.splitter, encoder.decoder.joiner);
+    return has_decoded && is_equal && compared == plain.size();
 }
 
 /// Whether anybody would expect records in it: pages, the first of which has a magic of
