@@ -4,6 +4,10 @@
 #include "codec/pool.h"
 #include "codec/wal/segment_split.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <semaphore>
+#include <thread>
 #include <utility>
 
 namespace walden::codec::wal_codec {
@@ -24,6 +28,13 @@ struct Decoder {
         reader.read_streams(joiner.begin(reader.directory(), out.size()), worker_count);
         joiner.join(out, observe);
     }
+};
+
+/// Gives the place back.
+struct Place {
+    std::counting_semaphore<>& places;
+
+    ~Place() { places.release(); }
 };
 
 struct Encoder {
@@ -89,6 +100,12 @@ void check_wal(ByteView encoded, std::size_t plain_size) {
 void decode_wal_into(ByteView encoded, std::size_t worker_count, MutableByteView out,
                      const DecodeObserver& observe) {
     static Pool<Decoder> decoders(idle_workspaces_max);
+    // Whoever fetches ahead has many threads because stores are far away, and few processors: more
+    // decoders than those would take memory and each other's cache, and be no sooner done.
+    static std::counting_semaphore<> places(
+        static_cast<std::ptrdiff_t>(std::max(1U, std::thread::hardware_concurrency())));
+    places.acquire();
+    const Place place{places};
     decoders.lend()->decode(encoded, worker_count, out, observe);
 }
 
