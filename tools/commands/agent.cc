@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "base/large_memory.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
@@ -34,6 +35,8 @@ namespace {
 /// Attempts are bounded by their number; whoever waits for an answer has a deadline of his own.
 constexpr std::chrono::hours no_deadline{24 * 365};
 constexpr off_t log_size_max = 1 << 20;
+/// Two segments of 16 MiB, and what they are encoded to.
+constexpr std::size_t kept_memory_max = std::size_t{40} << 20;
 constexpr std::chrono::seconds stop_deadline{30};
 constexpr std::chrono::seconds leaving_deadline{5};
 
@@ -125,6 +128,7 @@ void keep_memory() {
     ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
     ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
     ::mallopt(M_TOP_PAD, 4 << 20);
+    keep_large_memory(kept_memory_max);
 }
 
 void tell_ready(int fd) {

@@ -1,59 +1,87 @@
 #include "codec/wal/page_writer.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace walden::codec::wal_codec {
 
-PageWriter::PageWriter(const PageChain& chain, const std::byte* linear, MutableByteView out,
-                       const DecodeObserver& observe)
+// Pages do not lie across two steps, so a header or a body is written at once.
+static_assert(decode_step_size % page_size == 0);
+
+PageWriter::PageWriter(const PageChain& chain, const std::byte* linear, std::size_t plain_size,
+                       MutableByteView out, const DecodeObserver& observe)
     : chain_(chain),
       headers_(chain),
       linear_(linear),
+      plain_size_(plain_size),
       out_(out),
       observe_(observe),
-      owed_(out.size() / page_size),
+      owed_(plain_size / page_size),
       next_body_(chain.body_of(1)) {
+    assert(out.size() == plain_size || out.size() == decode_step_size);
     owed_.front() = chain.owed;
 }
 
 void PageWriter::write_pages(std::uint32_t end) {
     while (written_ < owed_.size() && chain_.body_of(written_ + 1) <= end) {
-        std::byte* const page = out_.data() + std::size_t{written_} * page_size;
-        headers_.store(written_, owed_[written_], page);
-        const std::uint32_t header = chain_.header_size_of(written_);
-        std::memcpy(page + header, linear_ + chain_.body_of(written_), page_size - header);
+        const std::uint32_t page = written_;
+        write_header();
+        const std::uint32_t body = page_size - chain_.header_size_of(page);
+        std::memcpy(place(), linear_ + chain_.body_of(page), body);
+        move_on(body);
         ++written_;
     }
-    observe_to(std::size_t{written_} * page_size / decode_step_size * decode_step_size);
+}
+
+void PageWriter::write_header() {
+    headers_.store(written_, owed_[written_], place());
+    move_on(chain_.header_size_of(written_));
 }
 
 bool PageWriter::finish(std::uint32_t end, ByteView tail, bool is_tail_zero) {
     write_pages(end);
-    std::size_t place = std::size_t{written_} * page_size;
     if (written_ < owed_.size() && (chain_.body_of(written_) < end || written_ == 0)) {
-        headers_.store(written_, owed_[written_], out_.data() + place);
-        place += chain_.header_size_of(written_);
-        const std::uint32_t body = end - chain_.body_of(written_);
-        std::memcpy(out_.data() + place, linear_ + chain_.body_of(written_), body);
-        place += body;
+        write_header();
+        const std::uint32_t begin = chain_.body_of(written_);
+        write({linear_ + begin, end - begin});
     }
-    const std::size_t rest = out_.size() - place;
+    const std::size_t rest = plain_size_ - place_;
     if (tail.size() != (is_tail_zero ? 0 : rest)) return false;
     if (is_tail_zero)
-        std::memset(out_.data() + place, 0, rest);
-    else if (rest > 0)
-        std::memcpy(out_.data() + place, tail.data(), rest);
-    observe_to(out_.size());
+        write_zeros(rest);
+    else
+        write(tail);
+    if (observed_ < plain_size_)
+        observe_(observed_, out_.subspan(observed_ - out_begin_, plain_size_ - observed_));
     return true;
 }
 
-void PageWriter::observe_to(std::size_t place) {
-    while (observed_ < place) {
-        const std::size_t step = std::min(decode_step_size, out_.size() - observed_);
-        observe_(observed_, out_.subspan(observed_, step));
-        observed_ += step;
+void PageWriter::write(ByteView bytes) {
+    while (!bytes.empty()) {
+        const std::size_t size =
+            std::min(bytes.size(), decode_step_size - place_ % decode_step_size);
+        std::memcpy(place(), bytes.data(), size);
+        move_on(size);
+        bytes = bytes.subspan(size);
     }
+}
+
+void PageWriter::write_zeros(std::size_t size) {
+    while (size > 0) {
+        const std::size_t part = std::min(size, decode_step_size - place_ % decode_step_size);
+        std::memset(place(), 0, part);
+        move_on(part);
+        size -= part;
+    }
+}
+
+void PageWriter::move_on(std::size_t size) {
+    place_ += size;
+    if (place_ - observed_ < decode_step_size) return;
+    observe_(observed_, out_.subspan(observed_ - out_begin_, decode_step_size));
+    observed_ = place_;
+    if (out_.size() < plain_size_) out_begin_ = place_;
 }
 
 }  // namespace walden::codec::wal_codec

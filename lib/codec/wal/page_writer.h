@@ -14,10 +14,11 @@ namespace walden::codec::wal_codec {
 /// Writes the pages of a content as they become complete. One thread at a time.
 class PageWriter {
 public:
-    /// Writes the pages of the linear content at `linear` to `out`, which is a whole number of
-    /// pages; `observe` is told as codec.h says.
-    PageWriter(const PageChain& chain, const std::byte* linear, MutableByteView out,
-               const DecodeObserver& observe);
+    /// Writes the pages of the linear content at `linear`, `plain_size` bytes, to `out`. That may
+    /// be smaller, of decode_step_size: then each part replaces the one before, and `observe`,
+    /// which is told as codec.h says, is all that sees it.
+    PageWriter(const PageChain& chain, const std::byte* linear, std::size_t plain_size,
+               MutableByteView out, const DecodeObserver& observe);
 
     /// A record that begins before the next page does, or with it, ends at the linear offset `end`:
     /// the pages that begin inside it owe their part of it.
@@ -50,18 +51,27 @@ public:
 
 private:
     void write_pages(std::uint32_t end);
-    void observe_to(std::size_t place);
+    void write_header();
+    void write(ByteView bytes);
+    void write_zeros(std::size_t size);
+
+    std::byte* place() { return out_.data() + (place_ - out_begin_); }
+
+    void move_on(std::size_t size);
 
     const PageChain& chain_;
     PageHeaders headers_;
     const std::byte* linear_;
+    const std::size_t plain_size_;
     MutableByteView out_;
+    std::size_t out_begin_ = 0;  ///< where in the content `out_` begins
     const DecodeObserver& observe_;
     std::vector<std::uint32_t> owed_;  ///< by page: what it owes a record begun before
     std::uint32_t next_page_ = 1;      ///< the first whose debt is not known ...
     std::uint32_t next_body_;          ///< ... and where its body begins
     std::uint32_t written_ = 0;        ///< pages
-    std::size_t observed_ = 0;
+    std::size_t place_ = 0;            ///< in the content: all before it has been written ...
+    std::size_t observed_ = 0;         ///< ... and observed up to here
 };
 
 }  // namespace walden::codec::wal_codec

@@ -22,12 +22,20 @@ constexpr std::uint32_t xid_samples_max = 32;
            (bytes[0] == std::byte{0} && equal(bytes.first(bytes.size() - 1), bytes.subspan(1)));
 }
 
+[[nodiscard]] bool is_crc_right(const std::byte* record, std::uint32_t total) {
+    const std::uint32_t crc =
+        crc32c({record + wal::record_header_size, total - wal::record_header_size},
+               {record, wal::record_crc_offset});
+    return crc == load_le<std::uint32_t>(record + wal::record_crc_offset);
+}
+
 /// One scan of one content.
 class RecordScan {
 public:
-    RecordScan(ByteView content, SegmentModel& model, TemplateFinder& templates,
+    RecordScan(ByteView content, RecordCrcs crcs, SegmentModel& model, TemplateFinder& templates,
                LinearContent& linear, RecordPlaces& records)
         : content_(content),
+          crcs_(crcs),
           pages_(content),
           model_(model),
           templates_(templates),
@@ -50,6 +58,7 @@ private:
     PlainReason finish(PlainReason stopped);
 
     ByteView content_;
+    const RecordCrcs crcs_;
     PageChecker pages_;
     SegmentModel& model_;
     TemplateFinder& templates_;
@@ -163,10 +172,7 @@ PlainReason RecordScan::check_record(const std::byte* record, std::uint32_t tota
     else if (link != last_record_)
         return PlainReason::back_link;
     if (load_le<std::uint16_t>(record + 18) != 0) return PlainReason::record_header;
-    const std::uint32_t crc =
-        crc32c({record + wal::record_header_size, total - wal::record_header_size},
-               {record, wal::record_crc_offset});
-    if (crc != load_le<std::uint32_t>(record + wal::record_crc_offset))
+    if (crcs_ == RecordCrcs::checked && !is_crc_right(record, total))
         return PlainReason::record_crc;
     // Fewer than 8 bytes of padding, the upper ones of this word moved to the top.
     const std::uint32_t padding = padded(total) - total;
@@ -236,8 +242,8 @@ PlainReason RecordScan::finish(PlainReason stopped) {
 
 }  // namespace
 
-PlainReason scan_records(ByteView content, SegmentModel& model, TemplateFinder& templates,
-                         LinearContent& linear, RecordPlaces& records) {
+PlainReason scan_records(ByteView content, RecordCrcs crcs, SegmentModel& model,
+                         TemplateFinder& templates, LinearContent& linear, RecordPlaces& records) {
     if (content.size() < content_size_min || content.size() > plain_size_max ||
         content.size() % page_size != 0)
         return PlainReason::size;
@@ -247,7 +253,7 @@ PlainReason scan_records(ByteView content, SegmentModel& model, TemplateFinder& 
     const bool is_long = (load_le<std::uint16_t>(content.data() + 2) & wal::has_long_header) != 0;
     if (is_long && load_le<std::uint32_t>(content.data() + 36) != page_size)
         return PlainReason::other_page_size;
-    return RecordScan(content, model, templates, linear, records).run();
+    return RecordScan(content, crcs, model, templates, linear, records).run();
 }
 
 }  // namespace walden::codec::wal_codec

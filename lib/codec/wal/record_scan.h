@@ -21,10 +21,11 @@ struct RecordPlace {
 
 using RecordPlaces = std::vector<RecordPlace, UninitializedAllocator<RecordPlace>>;
 
-/// Scans `content` and fills the model, the linear content and the records, all of which must be
-/// cleared. `none` if there is something to split; the model then has everything but layouts, and
-/// the streams of transactions, templates, head, cut and tail are written.
-[[nodiscard]] PlainReason scan_records(ByteView content, SegmentModel& model,
+/// Scans `content`, with or without its records' CRCs, and fills the model, the linear content and
+/// the records, all of which must be cleared. `none` if there is something to split; the model then
+/// has everything but layouts, and the streams of transactions, templates, head, cut and tail are
+/// written.
+[[nodiscard]] PlainReason scan_records(ByteView content, RecordCrcs crcs, SegmentModel& model,
                                        TemplateFinder& templates, LinearContent& linear,
                                        RecordPlaces& records);
 

@@ -9,8 +9,6 @@
 #include "codec/wal/template_codes.h"
 #include "codec/wal/xid_prediction.h"
 
-#include <cassert>
-
 namespace walden::codec::wal_codec {
 
 namespace {
@@ -23,7 +21,7 @@ public:
         : model_(model),
           linear_size_(model.chain.linear_size(model.plain_size / page_size)),
           linear_(linear.reset(linear_size_)),
-          pages_(model.chain, linear_, out, observe),
+          pages_(model.chain, linear_, model.plain_size, out, observe),
           codes_(model),
           xids_(model.common.xid_codes, model.common.xids),
           records_(model, linear_) {}
@@ -138,7 +136,6 @@ std::span<const StreamSlot> SegmentJoiner::begin(ByteView directory, std::size_t
 }
 
 void SegmentJoiner::join(MutableByteView out, const DecodeObserver& observe) {
-    assert(out.size() == state_->model.plain_size);
     ContentJoin(state_->model, state_->linear, out, observe).run();
 }
 

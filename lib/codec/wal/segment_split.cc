@@ -10,7 +10,7 @@ namespace walden::codec::wal_codec {
 
 class SegmentSplitter::State : public SegmentMemory {
 public:
-    PlainReason split(ByteView plain);
+    PlainReason split(ByteView plain, RecordCrcs crcs);
 
     TemplateFinder templates{model};
     RecordPlaces records;
@@ -20,12 +20,12 @@ private:
     void lay_out_all();
 };
 
-PlainReason SegmentSplitter::State::split(ByteView plain) {
+PlainReason SegmentSplitter::State::split(ByteView plain, RecordCrcs crcs) {
     model.clear();
     templates.clear();
     records.clear();
     directory.clear();
-    const PlainReason reason = scan_records(plain, model, templates, linear, records);
+    const PlainReason reason = scan_records(plain, crcs, model, templates, linear, records);
     if (reason != PlainReason::none) return reason;
     lay_out_all();
     RecordCoder<Direction::split> coder(model, linear.data());
@@ -67,8 +67,8 @@ SegmentMemory& SegmentSplitter::memory() {
     return *state_;
 }
 
-PlainReason SegmentSplitter::split(ByteView plain) {
-    return state_->split(plain);
+PlainReason SegmentSplitter::split(ByteView plain, RecordCrcs crcs) {
+    return state_->split(plain, crcs);
 }
 
 ByteView SegmentSplitter::directory() const {

@@ -17,6 +17,12 @@ namespace walden::codec::wal_codec {
 
 struct SegmentMemory;
 
+/// What a splitter does with the CRCs of records, which a joiner computes again.
+enum class RecordCrcs : std::uint8_t {
+    checked,  ///< records end before one whose CRC is wrong
+    assumed,  ///< they are right, or the content does not come back: faster, if that is seen to
+};
+
 /// Splits contents. Memory of about 2.5 times the largest content is kept from one to the next. One
 /// thread at a time.
 class SegmentSplitter {
@@ -30,7 +36,7 @@ public:
     /// come back from the joiner, or the result says why they were not taken. Where records end
     /// early (a switch, a torn or recycled rest), the rest is a stream of its own, unless it is
     /// most of the content. directory() and streams() are of the last content that gave `none`.
-    [[nodiscard]] PlainReason split(ByteView plain);
+    [[nodiscard]] PlainReason split(ByteView plain, RecordCrcs crcs = RecordCrcs::checked);
 
     [[nodiscard]] ByteView directory() const;
     [[nodiscard]] std::span<const StreamSlot> streams() const;
@@ -60,8 +66,9 @@ public:
     /// list is good until the next call.
     [[nodiscard]] std::span<const StreamSlot> begin(ByteView directory, std::size_t plain_size);
 
-    /// Joins the streams to the content; `out` is plain_size bytes. `observe` sees its parts in
-    /// order. After a failure `out` is undefined.
+    /// Joins the streams to the content. `out` is plain_size bytes, or decode_step_size bytes that
+    /// all parts pass through one after the other, for whoever only wants to look at them.
+    /// `observe` sees the parts in order. After a failure `out` is undefined.
     void join(MutableByteView out, const DecodeObserver& observe);
 
 private:

@@ -22,10 +22,11 @@ struct Decoder {
     SegmentJoiner joiner;
     ContainerWorkspace container;
 
-    void decode(ByteView encoded, std::size_t worker_count, MutableByteView out,
-                const DecodeObserver& observe) {
-        ContainerReader reader(encoded, out.size(), container);
-        reader.read_streams(joiner.begin(reader.directory(), out.size()), worker_count);
+    /// `out` as of SegmentJoiner::join().
+    void decode(ByteView encoded, std::size_t plain_size, std::size_t worker_count,
+                MutableByteView out, const DecodeObserver& observe) {
+        ContainerReader reader(encoded, plain_size, container);
+        reader.read_streams(joiner.begin(reader.directory(), plain_size), worker_count);
         joiner.join(out, observe);
     }
 };
@@ -42,14 +43,13 @@ struct Encoder {
     ContainerWorkspace container;
     Decoder decoder;
     Bytes encoded;
-    Bytes decoded;
+    Bytes decoded_part = Bytes(decode_step_size);
 };
 
 bool comes_back(Encoder& encoder, ByteView plain, std::size_t worker_count) {
-    encoder.decoded.resize(plain.size());
     bool is_equal = true;
     std::size_t compared = 0;
-    // Part by part, while it is in the cache.
+    // Part by part, in memory that stays in the cache.
     const auto compare = [&](std::size_t offset, ByteView part) {
         is_equal = is_equal && equal(part, plain.subspan(offset, part.size()));
         compared += part.size();
@@ -58,12 +58,25 @@ bool comes_back(Encoder& encoder, ByteView plain, std::size_t worker_count) {
     exchange_memory(encoder.splitter, encoder.decoder.joiner);
     bool has_decoded = true;
     try {
-        encoder.decoder.decode(encoder.encoded, worker_count, encoder.decoded, compare);
+        encoder.decoder.decode(encoder.encoded, plain.size(), worker_count, encoder.decoded_part,
+                               compare);
     } catch (const Error&) {
         has_decoded = false;
     }
     exchange_memory(encoder.splitter, encoder.decoder.joiner);
     return has_decoded && is_equal && compared == plain.size();
+}
+
+PlainReason encode_with(Encoder& encoder, ByteView plain, RecordCrcs crcs,
+                        const ContainerOptions& options, ContainerShares* shares) {
+    const PlainReason reason = encoder.splitter.split(plain, crcs);
+    if (reason != PlainReason::none) return reason;
+    const bool is_written =
+        write_container(encoder.splitter.directory(), encoder.splitter.streams(), plain.size(),
+                        options, encoder.container, encoder.encoded, shares);
+    if (!is_written || encoder.encoded.size() >= plain.size()) return PlainReason::saves_nothing;
+    return comes_back(encoder, plain, options.worker_count) ? PlainReason::none
+                                                            : PlainReason::does_not_come_back;
 }
 
 /// Whether anybody would expect records in it: pages, the first of which has a magic of
@@ -81,15 +94,14 @@ WalEncoded encode_wal(ByteView plain, const ContainerOptions& options, Container
     if (!looks_like_wal(plain)) return {PlainReason::not_wal, {}};
     static Pool<Encoder> encoders(idle_workspaces_max);
     const auto encoder = encoders.lend();
-    const PlainReason reason = encoder->splitter.split(plain);
+    // What is compared in the end need not be computed at the beginning: only where it does not
+    // come back are the CRCs worth knowing.
+    PlainReason reason = PlainReason::none;
+    for (const RecordCrcs crcs : {RecordCrcs::assumed, RecordCrcs::checked}) {
+        reason = encode_with(*encoder, plain, crcs, options, shares);
+        if (reason != PlainReason::does_not_come_back) break;
+    }
     if (reason != PlainReason::none) return {reason, {}};
-    const bool is_written =
-        write_container(encoder->splitter.directory(), encoder->splitter.streams(), plain.size(),
-                        options, encoder->container, encoder->encoded, shares);
-    if (!is_written || encoder->encoded.size() >= plain.size())
-        return {PlainReason::saves_nothing, {}};
-    if (!comes_back(*encoder, plain, options.worker_count))
-        return {PlainReason::does_not_come_back, {}};
     return {PlainReason::none, to_bytes(encoder->encoded)};
 }
 
@@ -106,7 +118,7 @@ void decode_wal_into(ByteView encoded, std::size_t worker_count, MutableByteView
         static_cast<std::ptrdiff_t>(std::max(1U, std::thread::hardware_concurrency())));
     places.acquire();
     const Place place{places};
-    decoders.lend()->decode(encoded, worker_count, out, observe);
+    decoders.lend()->decode(encoded, out.size(), worker_count, out, observe);
 }
 
 }  // namespace walden::codec::wal_codec

@@ -16,7 +16,7 @@ struct WalEncoded {
 };
 
 /// Encodes `plain`, decodes the result again and compares. Whatever is not WAL, or does not come
-/// back, is an outcome and not a failure. Safe from several threads; the memory, about five times
+/// back, is an outcome and not a failure. Safe from several threads; the memory, about four times
 /// the plain bytes, is kept for the next content, for two of them at once.
 [[nodiscard]] WalEncoded encode_wal(ByteView plain, const ContainerOptions& options,
                                     ContainerShares* shares = nullptr);

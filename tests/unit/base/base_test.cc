@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <filesystem>
 
 #include "base/bytes.h"
@@ -102,6 +103,36 @@ TEST_CASE("large buffers keep their bytes while they grow and shrink", "[base][b
         wrong += copy[i] != static_cast<std::byte>(i * 131 >> 4) ? 1U : 0U;
     CHECK(wrong == 0);
     CHECK_THROWS_AS(allocate_large_memory(SIZE_MAX / 4, 4), std::bad_alloc);
+}
+
+TEST_CASE("freed large memory waits for the next buffer of its size, up to a limit",
+          "[base][bytes]") {
+    constexpr std::size_t size = std::size_t{4} << 20;
+    keep_large_memory(2 * size);
+    std::vector<Bytes> buffers(3);
+    for (Bytes& buffer : buffers) buffer.resize(size);
+    const std::byte* const second = buffers[1].data();
+    const std::byte* const third = buffers[2].data();
+    for (Bytes& buffer : buffers) buffer = Bytes();
+    // Another size is another block; of its own size the one freed last comes first, and the oldest
+    // is not there any more.
+    buffers[0].resize(size / 2);
+    buffers[1].resize(size - 1);
+    buffers[2].resize(size - 2);
+    // The sanitizers have an allocator of their own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    constexpr bool is_kept = false;
+#else
+    constexpr bool is_kept = true;
+#endif
+    if (is_kept) {
+        CHECK(buffers[1].data() == third);
+        CHECK(buffers[2].data() == second);
+    }
+    std::memset(buffers[1].data(), 1, buffers[1].size());
+    std::memset(buffers[2].data(), 2, buffers[2].size());
+    CHECK(std::to_integer<int>(buffers[1].back()) == 1);
+    keep_large_memory(0);
 }
 
 TEST_CASE("a directory that cannot be asked for has no parents made", "[base][file]") {

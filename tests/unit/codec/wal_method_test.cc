@@ -77,6 +77,23 @@ TEST_CASE("what is no WAL goes to the back end's plain method, and the result sa
     CHECK(encode(prose(100'000, 2), as_wal(CodecId::lz4)).codec == CodecId::lz4);
 }
 
+TEST_CASE("WAL is taken apart up to a record with a wrong CRC, if that comes late",
+          "[codec][wal_codec]") {
+    test::WalBuilder builder;
+    builder.fill(4000, 200);
+    const auto damaged_at = [&](std::size_t part) {
+        test::WalBuilder damaged = builder;
+        const auto& records = damaged.records();
+        damaged.flip_byte(damaged.offset_of(records[records.size() * part / 10]) + 20);
+        return to_bytes(ByteView(damaged.stream()).first(damaged.stream().size() / 8192 * 8192));
+    };
+    const Bytes late = damaged_at(9);
+    const Encoded encoded = encode(late, as_wal());
+    CHECK(encoded.codec == CodecId::wal);
+    CHECK(decoded(encoded, late.size()) == late);
+    CHECK(encode(damaged_at(2), as_wal()).plain_reason == PlainReason::record_crc);
+}
+
 TEST_CASE("WAL that is not as the codec knows it is stored plainly, with the reason",
           "[codec][wal_codec]") {
     Bytes plain = segment();
