@@ -55,6 +55,10 @@ void NewFile::write(ByteView bytes) {
     write_all(fd_.get(), bytes, temporary_);
 }
 
+void NewFile::write_at(std::uint64_t offset, ByteView bytes) {
+    write_all_at(fd_.get(), offset, bytes, temporary_);
+}
+
 void NewFile::sync() {
     if (::fsync(fd_.get()) != 0) fail("fsync", temporary_);
 }
@@ -124,6 +128,19 @@ void write_all(int fd, ByteView bytes, const std::string& path) {
             fail("write", path);
         }
         bytes = bytes.subspan(static_cast<std::size_t>(done));
+    }
+}
+
+void write_all_at(int fd, std::uint64_t offset, ByteView bytes, const std::string& path) {
+    while (!bytes.empty()) {
+        const ssize_t done = ::pwrite(fd, bytes.data(), std::min(bytes.size(), io_size_max),
+                                      static_cast<off_t>(offset));
+        if (done < 0) {
+            if (errno == EINTR) continue;
+            fail("write", path);
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(done));
+        offset += static_cast<std::uint64_t>(done);
     }
 }
 

@@ -61,6 +61,9 @@ public:
 
     void write(ByteView bytes);
 
+    /// The same at a place, for bytes that come in any order. Safe from several threads.
+    void write_at(std::uint64_t offset, ByteView bytes);
+
     /// fsync of the data. After a failure the file must not be committed: the kernel may have
     /// dropped the dirty pages and a second fsync would lie.
     void sync();
@@ -91,6 +94,9 @@ private:
 
 /// Writes all of `bytes` at the file position, over short writes and EINTR.
 void write_all(int fd, ByteView bytes, const std::string& path);
+
+/// The same at `offset`; the file position stays.
+void write_all_at(int fd, std::uint64_t offset, ByteView bytes, const std::string& path);
 
 /// fsync of a directory, which makes the names in it durable.
 void sync_directory(const std::string& path);

@@ -68,8 +68,8 @@ struct Encoded {
 void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
             Bytes& out);
 
-/// Called with each part of the plain bytes as soon as it is decoded, on the thread that did it:
-/// what is in the cache is hashed in half the time. `offset` is a multiple of decode_step_size, and
+/// Called with each part of the plain bytes as soon as it is decoded, on one of the threads that
+/// work on it: what is in the cache is hashed in half the time. `offset` is a multiple of decode_step_size, and
 /// the part ends at another one or with the content.
 using DecodeObserver = std::function<void(std::size_t offset, ByteView part)>;
 

@@ -70,7 +70,8 @@ std::optional<vault::Entry> Fetcher::find_entry(const std::string& file_name) co
     return std::move(stored->entry);
 }
 
-FetchedFile Fetcher::read(const std::string& file_name, vault::Entry entry) const {
+FetchedFile Fetcher::read(const std::string& file_name, vault::Entry entry,
+                          const codec::DecodeObserver& observe) const {
     const wal::WalFileName name = require_wal_file_name(file_name);
     return in_context([&] { return format("fetch {}", file_name); },
                       [&] {
@@ -80,7 +81,7 @@ FetchedFile Fetcher::read(const std::string& file_name, vault::Entry entry) cons
                               throw Error(ErrorKind::corrupt, format("entry names {} of cluster {}",
                                                                      file.entry.file_name,
                                                                      file.entry.system_identifier));
-                          vault_.read_contents(file.entry, file.bytes);
+                          vault_.read_contents(file.entry, file.bytes, observe);
                           require_sound(name, file);
                           return file;
                       });
@@ -236,19 +237,6 @@ void Fetcher::require_sound(const wal::WalFileName& name, const FetchedFile& fil
             .with_hint(
                 "Recovery would end there and open the database. To go exactly that far, set "
                 "fetch.on_damaged_wal = \"deliver\" and a recovery target before it.");
-}
-
-void deliver(const std::string& path, ByteView bytes) {
-    const std::string name = base_name(path);
-    const bool asked_by_server = name == "RECOVERYXLOG" || name == "RECOVERYHISTORY";
-    // The server removes left-over "xlogtemp.*" when it starts (RemoveTempXlogFiles), so what a
-    // killed fetch leaves in pg_wal does not stay.
-    const std::string directory = parent_directory(path);
-    NewFile file(path, 0600, asked_by_server ? directory + "/xlogtemp.walden" : path + ".tmp");
-    file.write(bytes);
-    if (!asked_by_server) file.sync();
-    file.commit_replacing();
-    if (!asked_by_server) sync_directory(directory);
 }
 
 }  // namespace walden::recovery

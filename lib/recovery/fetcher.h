@@ -65,7 +65,13 @@ public:
     [[nodiscard]] std::optional<vault::Entry> find_entry(const std::string& file_name) const;
 
     /// The file of an entry that was found for the same name.
-    [[nodiscard]] FetchedFile read(const std::string& file_name, vault::Entry entry) const;
+    [[nodiscard]] FetchedFile read(const std::string& file_name, vault::Entry entry) const {
+        return read(file_name, std::move(entry), [](std::size_t, ByteView) {});
+    }
+
+    /// The same, with an observer of what is not proven yet (ClusterVault::read_contents).
+    [[nodiscard]] FetchedFile read(const std::string& file_name, vault::Entry entry,
+                                   const codec::DecodeObserver& observe) const;
 
     [[nodiscard]] wal::SegmentSize segment_size() const { return settings_.segment_size; }
 
@@ -85,11 +91,5 @@ private:
     const vault::ClusterVault& vault_;
     FetchSettings settings_;
 };
-
-/// Puts `bytes` at `path` by way of a temporary beside it and a rename, so that nobody sees a part
-/// and a symbolic link is replaced rather than followed (fault 48). PostgreSQL syncs what it asked
-/// for itself (durable_rename in KeepFileRestoredFromArchive), anybody else's file is synced here.
-/// Throws Error(io) and leaves nothing behind.
-void deliver(const std::string& path, ByteView bytes);
 
 }  // namespace walden::recovery

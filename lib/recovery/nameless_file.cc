@@ -47,6 +47,10 @@ std::string temporary_prefix(const std::string& path) {
     return parent_directory(path) + "/xlogtemp.walden";
 }
 
+std::string describe(const std::string& directory) {
+    return format("a file without a name in \"{}\"", directory);
+}
+
 bool give_name(int fd, const std::string& path) {
     const std::string temporary =
         format("{}.{}.{}", temporary_prefix(path), ::getpid(), to_hex(random_array<6>()));
@@ -76,10 +80,15 @@ bool copy(int fd, const FileStamp& stamp, const std::string& path) {
 
 }  // namespace
 
-NamelessFile::NamelessFile(const std::string& directory, ByteView bytes, DiskWrite disk_write)
-    : fd_(make_nameless(directory)) {
-    const std::string name = format("a file without a name in \"{}\"", directory);
-    write_all(fd_.get(), bytes, name);
+NamelessFile::NamelessFile(std::string directory)
+    : directory_(std::move(directory)), fd_(make_nameless(directory_)) {}
+
+void NamelessFile::write_at(std::uint64_t offset, ByteView part) {
+    write_all_at(fd_.get(), offset, part, describe(directory_));
+}
+
+void NamelessFile::complete(std::uint64_t size, DiskWrite disk_write) {
+    const std::string name = describe(directory_);
     // The beginning is only a hint: in memory there is nothing to write. A failure of fdatasync is
     // told once, so the server would not hear of it: then the file must not be used.
     if (disk_write == DiskWrite::begun)
@@ -95,7 +104,7 @@ NamelessFile::NamelessFile(const std::string& directory, ByteView bytes, DiskWri
     if (::futimens(fd_.get(), times.data()) != 0)
         throw system_error(ErrorKind::io, format("set the time of {}", name), errno);
     const auto stamp = stamp_of(fd_.get());
-    if (!stamp || stamp->size != bytes.size())
+    if (!stamp || stamp->size != size)
         throw Error(ErrorKind::io, format("{} is not what was written", name));
     stamp_ = *stamp;
 }

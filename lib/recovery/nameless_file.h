@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace walden::recovery {
 
@@ -34,10 +35,22 @@ enum class DiskWrite : std::uint8_t {
 /// Safe from several threads.
 class NamelessFile {
 public:
-    /// Holds `bytes` on the file system of `directory`, or where that has no nameless files, in
+    /// An empty file on the file system of `directory`, or where that has no nameless files, in
     /// memory. Throws Error(io).
-    NamelessFile(const std::string& directory, ByteView bytes,
-                 DiskWrite disk_write = DiskWrite::begun);
+    explicit NamelessFile(std::string directory);
+
+    /// One that holds `bytes` and is complete.
+    NamelessFile(std::string directory, ByteView bytes, DiskWrite disk_write = DiskWrite::begun)
+        : NamelessFile(std::move(directory)) {
+        write_at(0, bytes);
+        complete(bytes.size(), disk_write);
+    }
+
+    /// Writes a part; the parts come in any order. Throws Error(io).
+    void write_at(std::uint64_t offset, ByteView part);
+
+    /// All of its `size` bytes have been written. Throws Error(io).
+    void complete(std::uint64_t size, DiskWrite disk_write);
 
     [[nodiscard]] int fd() const { return fd_.get(); }
 
@@ -47,14 +60,15 @@ public:
     [[nodiscard]] bool is_untouched() const;
 
 private:
+    std::string directory_;  ///< for messages
     FileDescriptor fd_;
-    FileStamp stamp_;
+    FileStamp stamp_;  ///< once it is complete
 };
 
 /// Makes the file behind `fd` the file at `path`, which is replaced: by giving it its name, or
 /// where that cannot be, on another file system or without /proc, by copying it. False, with
 /// nothing done, if it is not, or not any more, the one of `stamp`. Throws Error(io) and leaves
-/// nothing behind. Only for what PostgreSQL asked for itself: it syncs the file (see deliver()).
+/// nothing behind. Only for what PostgreSQL asked for itself: it syncs the file (placement.h).
 [[nodiscard]] bool deliver_nameless(int fd, const FileStamp& stamp, const std::string& path);
 
 }  // namespace walden::recovery

@@ -360,11 +360,14 @@ Prefetcher::State Prefetcher::answer_with(Job& job, const Source& source,
         changed_.notify_all();
     };
     try {
-        const FetchedFile file = source.fetcher().read(job.name, std::move(*entry));
-        job.file = std::make_shared<NamelessFile>(
-            options_.directory, file.bytes,
-            job.purpose == Purpose::ahead ? DiskWrite::complete : DiskWrite::begun);
-        job.history = history_in(job.name, file.bytes);
+        const auto file = std::make_shared<NamelessFile>(options_.directory);
+        const FetchedFile fetched = source.fetcher().read(
+            job.name, std::move(*entry),
+            [&](std::size_t offset, ByteView part) { file->write_at(offset, part); });
+        file->complete(fetched.bytes.size(),
+                       job.purpose == Purpose::ahead ? DiskWrite::complete : DiskWrite::begun);
+        job.file = file;
+        job.history = history_in(job.name, fetched.bytes);
     } catch (...) {
         release();
         throw;

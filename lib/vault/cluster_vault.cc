@@ -217,18 +217,22 @@ bool ClusterVault::has_whole_contents(const Entry& entry) const {
 }
 
 void ClusterVault::open_piece(const std::string& key, ByteView object, const Piece& piece,
-                              MutableByteView plain) const {
+                              MutableByteView plain, const codec::DecodeObserver& observe) const {
     const Unsealed unsealed =
         unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
     if (unsealed.plain_size != piece.plain_size || unsealed.content_id != piece.content_id)
         throw Error(ErrorKind::corrupt, "content is not the one that the entry names");
-    decode_unsealed(unsealed, plain);
+    decode_unsealed(unsealed, plain, observe);
 }
 
-void ClusterVault::decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const {
+void ClusterVault::decode_unsealed(const Unsealed& unsealed, MutableByteView plain,
+                                   const codec::DecodeObserver& observe) const {
     crypto::ContentIdBuilder id(keys_.content_id_key(), plain.size());
     codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain,
-                       [&](std::size_t offset, ByteView part) { id.add(offset, part); });
+                       [&](std::size_t offset, ByteView part) {
+                           id.add(offset, part);
+                           observe(offset, part);
+                       });
     if (id.finish() != unsealed.content_id)
         throw Error(ErrorKind::corrupt, "content id of the decoded bytes does not match");
 }
@@ -240,16 +244,24 @@ void ClusterVault::open_content(const std::string& key, ByteView object, Bytes& 
         throw Error(ErrorKind::corrupt,
                     format("content of {} bytes is larger than any", unsealed.plain_size));
     plain.resize(static_cast<std::size_t>(unsealed.plain_size));
-    decode_unsealed(unsealed, plain);
+    decode_unsealed(unsealed, plain, [](std::size_t, ByteView) {});
 }
 
-void ClusterVault::read_contents(const Entry& entry, Bytes& plain) const {
+void ClusterVault::read_contents(const Entry& entry, Bytes& plain,
+                                 const codec::DecodeObserver& observe) const {
     plain.resize(entry.plain_size);
     MutableByteView rest(plain);
     for (const Piece& piece : entry.pieces) {
+        const std::size_t begin = plain.size() - rest.size();
+        const auto observe_piece = [&](std::size_t offset, ByteView part) {
+            observe(begin + offset, part);
+        };
         const auto open = [&](const std::string& key, ByteView object) {
             in_context([&] { return format("open content \"{}\"", key); },
-                       [&] { open_piece(key, object, piece, rest.first(piece.plain_size)); });
+                       [&] {
+                           open_piece(key, object, piece, rest.first(piece.plain_size),
+                                      observe_piece);
+                       });
         };
         const std::string key = layout_.content_key(entry.file_name, piece.content_id);
         if (!entry.inlined.empty())

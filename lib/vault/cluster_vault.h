@@ -112,11 +112,19 @@ public:
 
     /// The plain bytes, proven: every frame's tag, the codec's size and the content id. Throws
     /// Error(corrupt) also when a piece is missing.
-    void read_contents(const Entry& entry, Bytes& plain) const;
+    void read_contents(const Entry& entry, Bytes& plain) const {
+        read_contents(entry, plain, [](std::size_t, ByteView) {});
+    }
+
+    /// The same, and `observe` sees the parts of the file when they are decoded and before they are
+    /// proven, which they are when this returns: for a copy that is thrown away otherwise. Parts
+    /// come on several threads; those of a piece of which one copy is damaged come again.
+    void read_contents(const Entry& entry, Bytes& plain,
+                       const codec::DecodeObserver& observe) const;
 
     /// The plain bytes of one content, whose object somebody brought, proven as by read_contents().
-    /// `key` is where it lies in the store, or lay. Throws what unseal_object throws, Error(corrupt)
-    /// for bytes that are not those that were archived.
+    /// `key` is where it lies in the store, or lay. Throws what unseal_object throws,
+    /// Error(corrupt) for bytes that are not those that were archived.
     void open_content(const std::string& key, ByteView object, Bytes& plain) const;
 
     /// The newest claim on a timeline (8 hex digits), nullopt if nobody made one. Throws
@@ -148,8 +156,9 @@ private:
         const std::string& key,
         const std::function<void(const std::string&, ByteView)>& check) const;
     void open_piece(const std::string& key, ByteView object, const Piece& piece,
-                    MutableByteView plain) const;
-    void decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const;
+                    MutableByteView plain, const codec::DecodeObserver& observe) const;
+    void decode_unsealed(const Unsealed& unsealed, MutableByteView plain,
+                         const codec::DecodeObserver& observe) const;
 
     ObjectStorage& storage_;
     ClusterKeyring keys_;

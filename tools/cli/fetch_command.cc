@@ -3,12 +3,14 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "recovery/fetcher.h"
+#include "recovery/placement.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 
 #include <unistd.h>
 
 #include <chrono>
+#include <memory>
 
 namespace walden::cli {
 
@@ -43,14 +45,34 @@ std::chrono::milliseconds patience_for(const Config& config, const Arguments& ar
                         : patience;
 }
 
-std::optional<recovery::FetchedFile> fetch(const Config& config, const std::string& file_name,
-                                           std::chrono::milliseconds patience,
+template <class Body>
+decltype(auto) in_delivery(const Arguments& arguments, const Body& body) {
+    return in_context(
+        [&] {
+            return format("deliver {} to \"{}\"", arguments.operands[0], arguments.operands[1]);
+        },
+        body);
+}
+
+/// Fetches the file of the first operand to beside the path of the second; none if it is not
+/// there.
+std::unique_ptr<recovery::Placement> fetch(const Config& config, const Arguments& arguments,
                                            const StorageOpener& open) {
+    const std::string& file_name = arguments.operands[0];
+    const auto patience = patience_for(config, arguments);
     const Session session(config, patience, open);
     const vault::ClusterVault vault = session.open_cluster_or_only();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     const recovery::Fetcher fetcher(vault, fetch_settings(config, identity));
-    return fetcher.fetch(file_name);
+    auto entry = fetcher.locate(file_name);
+    if (!entry) return nullptr;
+    // Written while it is decoded, and named when it is proven.
+    auto placement = in_delivery(
+        arguments, [&] { return std::make_unique<recovery::Placement>(arguments.operands[1]); });
+    static_cast<void>(fetcher.read(
+        file_name, std::move(*entry),
+        [&](std::size_t offset, ByteView part) { placement->write_at(offset, part); }));
+    return placement;
 }
 
 }  // namespace
@@ -58,9 +80,9 @@ std::optional<recovery::FetchedFile> fetch(const Config& config, const std::stri
 int fetch_here(const Arguments& arguments, const StorageOpener& open) {
     const Config config = read_config(arguments.config_path);
     const std::string& file_name = arguments.operands[0];
-    std::optional<recovery::FetchedFile> file;
+    std::unique_ptr<recovery::Placement> placement;
     try {
-        file = fetch(config, file_name, patience_for(config, arguments), open);
+        placement = fetch(config, arguments, open);
     } catch (const Error& error) {
         if (!is_transient(error.kind()) || !standby_will_ask_again(config, arguments.operands[1]))
             throw;
@@ -68,12 +90,11 @@ int fetch_here(const Arguments& arguments, const StorageOpener& open) {
         report_note("answered \"not there\": this is a standby, PostgreSQL will ask again");
         return fetch_exit_not_there;
     }
-    if (!file) {
+    if (!placement) {
         report_note(format("{} is not in the archive", file_name));
         return fetch_exit_not_there;
     }
-    in_context([&] { return format("deliver {} to \"{}\"", file_name, arguments.operands[1]); },
-               [&] { recovery::deliver(arguments.operands[1], file->bytes); });
+    in_delivery(arguments, [&] { placement->commit(); });
     report_note(format("delivered {}: fetched from {}", file_name, config.store_url));
     return 0;
 }

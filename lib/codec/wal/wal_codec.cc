@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "codec/pool.h"
 #include "codec/wal/segment_split.h"
+#include "codec/wal/trailing_observer.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -118,7 +119,12 @@ void decode_wal_into(ByteView encoded, std::size_t worker_count, MutableByteView
         static_cast<std::ptrdiff_t>(std::max(1U, std::thread::hardware_concurrency())));
     places.acquire();
     const Place place{places};
-    decoders.lend()->decode(encoded, out.size(), worker_count, out, observe);
+    const auto decoder = decoders.lend();
+    if (worker_count <= 1) return decoder->decode(encoded, out.size(), worker_count, out, observe);
+    TrailingObserver trailing(observe);
+    decoder->decode(encoded, out.size(), worker_count, out,
+                    [&](std::size_t offset, ByteView part) { trailing.see(offset, part); });
+    trailing.finish();
 }
 
 }  // namespace walden::codec::wal_codec

@@ -37,7 +37,12 @@ Entry put(const ClusterVault& vault, ByteView plain, CodecId method = CodecId::z
 
 Bytes read(const ClusterVault& vault, const Entry& entry) {
     Bytes plain;
-    vault.read_contents(entry, plain);
+    Bytes observed(entry.plain_size);
+    vault.read_contents(entry, plain, [&](std::size_t offset, ByteView part) {
+        std::copy(part.begin(), part.end(),
+                  observed.begin() + static_cast<std::ptrdiff_t>(offset));
+    });
+    CHECK(equal(observed, plain));
     return plain;
 }
 

@@ -1,5 +1,5 @@
 #include "base/file.h"
-#include "recovery/fetcher.h"
+#include "recovery/placement.h"
 #include "support/errors.h"
 #include "support/scratch_directory.h"
 
@@ -12,9 +12,17 @@
 
 using namespace walden;
 using namespace walden::test;
-using recovery::deliver;
 
 namespace {
+
+/// In two parts, the second one first.
+void deliver(const std::string& path, ByteView bytes) {
+    const std::size_t middle = bytes.size() / 2;
+    recovery::Placement placement(path);
+    placement.write_at(middle, bytes.subspan(middle));
+    placement.write_at(0, bytes.first(middle));
+    placement.commit();
+}
 
 std::set<std::string> names_in(const std::string& directory) {
     std::set<std::string> names;
@@ -61,7 +69,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("a file is delivered whole, alone and private (invariant 15)", "[recovery][deliver]") {
+TEST_CASE("a file is delivered whole, alone and private (invariant 15)", "[recovery][placement]") {
     const testing::ScratchDirectory scratch;
     const std::string name =
         GENERATE("RECOVERYXLOG", "RECOVERYHISTORY", "000000010000000000000001");
@@ -75,7 +83,21 @@ TEST_CASE("a file is delivered whole, alone and private (invariant 15)", "[recov
     CHECK(names_in(scratch.path()) == std::set<std::string>{name});
 }
 
-TEST_CASE("a symbolic link is replaced, not followed (fault 48)", "[recovery][deliver]") {
+TEST_CASE("what is not committed is not seen, and does not stay", "[recovery][placement]") {
+    const testing::ScratchDirectory scratch;
+    const std::string path = scratch.path() + "/RECOVERYXLOG";
+    deliver(path, some_bytes());
+    {
+        recovery::Placement placement(path);
+        placement.write_at(0, as_bytes("not proven"));
+        CHECK(names_in(scratch.path()).size() == 2);
+        check_delivered(path);
+    }
+    check_delivered(path);
+    CHECK(names_in(scratch.path()).size() == 1);
+}
+
+TEST_CASE("a symbolic link is replaced, not followed (fault 48)", "[recovery][placement]") {
     const testing::ScratchDirectory scratch;
     const std::string victim = scratch.path() + "/victim";
     write_file_durably(victim, as_bytes("precious"), 0600);
@@ -88,7 +110,7 @@ TEST_CASE("a symbolic link is replaced, not followed (fault 48)", "[recovery][de
     CHECK_FALSE(std::filesystem::exists(scratch.path() + "/nowhere"));
 }
 
-TEST_CASE("a hard link to the old file keeps the old bytes", "[recovery][deliver]") {
+TEST_CASE("a hard link to the old file keeps the old bytes", "[recovery][placement]") {
     const testing::ScratchDirectory scratch;
     const std::string path = scratch.path() + "/RECOVERYXLOG";
     write_file_durably(path, as_bytes("old"), 0644);
@@ -99,7 +121,7 @@ TEST_CASE("a hard link to the old file keeps the old bytes", "[recovery][deliver
 }
 
 TEST_CASE("a place that cannot be written is an error that leaves nothing (fault 48)",
-          "[recovery][deliver]") {
+          "[recovery][placement]") {
     const testing::ScratchDirectory scratch;
     const std::string name = GENERATE("RECOVERYXLOG", "segment");
     const std::string directory = scratch.path() + "/dir";
@@ -112,7 +134,7 @@ TEST_CASE("a place that cannot be written is an error that leaves nothing (fault
 }
 
 TEST_CASE("a full disk is an error that leaves nothing, and is over when there is room (fault 47)",
-          "[recovery][deliver]") {
+          "[recovery][placement]") {
     const testing::ScratchDirectory scratch;
     const std::string directory = scratch.path() + "/small";
     const SmallFileSystem small(directory);
