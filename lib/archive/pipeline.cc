@@ -192,7 +192,9 @@ std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedF
 
 /// Encodes and puts what the entry will name. What is not needed any more is given back at once.
 void Pipeline::put_contents(PreparedFile& file, PrepareGate::Admission& admission) const {
-    const codec::EncodeOptions& encoding = archiver_.preparer().settings().encoding;
+    codec::EncodeOptions encoding = archiver_.preparer().settings().encoding;
+    // Other files keep the other processors busy: more threads would only be started and ended.
+    encoding.worker_count = std::min(encoding.worker_count, admission.thread_count());
     if (file.bytes.size() > vault::piece_size_max) {
         vault_.put_contents(file.bytes, encoding, file.entry);
         file.bytes = Bytes();

@@ -55,6 +55,11 @@ void PrepareGate::Admission::take_place() {
     has_place_ = true;
 }
 
+std::size_t PrepareGate::Admission::thread_count() const {
+    const std::lock_guard lock(gate_.mutex_);
+    return 1 + gate_.free_places_;
+}
+
 void PrepareGate::Admission::shrink_to(std::size_t size) {
     const std::lock_guard lock(gate_.mutex_);
     if (size >= size_) return;

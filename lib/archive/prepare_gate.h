@@ -34,6 +34,10 @@ public:
         /// Waits for a place again.
         void take_place();
 
+        /// How many threads the place may use now: its own, and those of the places that nobody
+        /// has.
+        [[nodiscard]] std::size_t thread_count() const;
+
         /// Keeps only `size` bytes, no more than before.
         void shrink_to(std::size_t size);
 
