@@ -10,21 +10,24 @@
 // first segment that a server in recovery asks for, follows its line of descent, is as deep as its
 // pace asks for, and ends when the server is gone or no longer in recovery. Behind the end of WAL
 // nothing is tried until the server asks again.
+//
+// What is decided about the stream is in prefetch_stream.h, what a thread does about a file in
+// prefetch_job.h; the archive and the memory for it are in kept_source.h and memory_budget.h. Here
+// are the threads, those who wait, and what is counted.
 #pragma once
 
 #include "base/error.h"
-#include "recovery/fetcher.h"
-#include "recovery/nameless_file.h"
+#include "recovery/kept_source.h"
+#include "recovery/memory_budget.h"
 #include "recovery/prefetch_answer.h"
-#include "recovery/recovery_line.h"
-#include "recovery/replay_pace.h"
+#include "recovery/prefetch_job.h"
+#include "recovery/prefetch_stream.h"
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,27 +37,6 @@
 #include <vector>
 
 namespace walden::recovery {
-
-/// An opened archive of the cluster: what walden-fetch opens for each file. Used by several threads
-/// at once.
-class Source {
-public:
-    Source() = default;
-    Source(const Source&) = delete;
-    Source& operator=(const Source&) = delete;
-    virtual ~Source() = default;
-
-    [[nodiscard]] virtual const Fetcher& fetcher() const = 0;
-    [[nodiscard]] virtual const vault::ClusterVault& vault() const = 0;
-
-    /// Asks the store who it is. Throws unless it is, now, the one that was opened: a directory
-    /// that has been unmounted meanwhile is empty, and says "not there" of everything (invariant
-    /// 16).
-    virtual void prove_identity() const = 0;
-
-    /// Whether the data directory still is of the cluster that this archive was opened for.
-    [[nodiscard]] virtual bool is_current() const = 0;
-};
 
 struct PrefetchOptions {
     std::string directory{};                            ///< pg_wal
@@ -69,11 +51,12 @@ struct PrefetchOptions {
     std::function<void(const std::string&)> observe = [](const std::string&) {};
 };
 
-/// Safe from several threads.
+/// Safe from several threads. One mutex guards the queue, the stream, the results of jobs and the
+/// counts; it is not held while an archive is opened or read, nor while an asker is called back.
+/// The archive and the budget of memory have locks of their own, which hold no other.
 class Prefetcher {
 public:
-    /// Called by any thread of the object, one at a time. Throws Error.
-    using Open = std::function<std::shared_ptr<Source>()>;
+    using Open = KeptSource::Open;
 
     Prefetcher(PrefetchOptions options, Open open);
     Prefetcher(const Prefetcher&) = delete;
@@ -102,86 +85,42 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
-
-    enum class State : std::uint8_t { waiting, running, ready, absent, failed };
-    enum class Purpose : std::uint8_t { answer, ahead, survey };
-
-    struct Job {
-        std::string name;
-        Purpose purpose = Purpose::answer;
-        std::optional<wal::SegmentName> segment{};  ///< of one that is ahead
-        State state = State::waiting;
-        std::shared_ptr<const NamelessFile> file{};
-        std::optional<wal::TimelineHistory> history{};  ///< that was fetched; of a survey, the line
-        std::optional<Error> error{};
-        Clock::time_point began_at{};
-        Clock::time_point ended_at{};
-        std::optional<wal::SegmentName> newest{};  ///< what a survey found
-    };
-
-    using JobPointer = std::shared_ptr<Job>;
-
-    struct Stream {
-        RecoveryLine line;
-        std::optional<wal::SegmentName> last{};  ///< delivered
-        Clock::time_point answered_at{};
-        std::optional<wal::SegmentName> newest{};  ///< in the archive, when it was looked for
-        std::optional<Clock::time_point> surveyed_at{};
-    };
+    using JobPointer = std::shared_ptr<PrefetchJob>;
 
     // Of the threads.
     void start_threads();
     void work(bool takes_all);
     void watch();
     [[nodiscard]] JobPointer next_job(bool takes_all);
-    [[nodiscard]] JobPointer next_ahead();
-    [[nodiscard]] JobPointer next_survey();
-    void run(std::unique_lock<std::mutex>& lock, const JobPointer& job);
-    [[nodiscard]] State perform(Job& job);
-    [[nodiscard]] State answer_with(Job& job, const Source& source,
-                                    std::optional<vault::Entry> entry);
-    void survey(Job& job, const Source& source) const;
-    void finish(const JobPointer& job, State state);
-    [[nodiscard]] std::shared_ptr<Source> provide_source();
-    void drop_foreign_source();
+    void run(std::unique_lock<std::mutex>& lock, PrefetchJob& job);
+    [[nodiscard]] JobResult result_of(const PrefetchJob& job);
+    void note_end(const PrefetchJob& job, Clock::duration duration);
 
-    // With the mutex held.
-    [[nodiscard]] bool await(std::unique_lock<std::mutex>& lock, const JobPointer& job,
-                             const KeepWaiting& keep_waiting);
+    // Of the asker, with the mutex held.
     [[nodiscard]] Answer answer(std::unique_lock<std::mutex>& lock, const std::string& name,
                                 const KeepWaiting& keep_waiting);
-    [[nodiscard]] std::optional<Delivery> take(const JobPointer& job, bool was_ready);
-    void note_question(const std::string& name);
-    void note_answer(const std::string& name, const Answer& answer);
-    void note_delivery(const std::string& name, Origin origin);
-    [[nodiscard]] bool provide_stream();
-    void forget_what_is_over();
+    [[nodiscard]] bool await(std::unique_lock<std::mutex>& lock, const PrefetchJob& job,
+                             const KeepWaiting& keep_waiting);
+    [[nodiscard]] Answer deliver(const PrefetchJob& job, Origin origin);
+    [[nodiscard]] bool is_deliverable(const PrefetchJob& job);
+    [[nodiscard]] bool provide_stream(wal::SegmentSize segment_size);
     void end_stream();
-    [[nodiscard]] std::size_t depth_max() const;
 
     const PrefetchOptions options_;
-    const Open open_;
+    KeptSource source_;    ///< is used without the mutex: opening takes time
+    MemoryBudget memory_;  ///< may be looked at with the mutex; waiting for it is without
 
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<JobPointer> asked_;             ///< not begun yet
-    std::map<std::string, JobPointer> ahead_;  ///< by name; of the stream, in every state
-    std::optional<Stream> stream_;
-    ReplayPace pace_;
-    wal::SegmentSize segment_size_;  ///< the archive's, once it was opened
-    std::uint64_t memory_in_use_ = 0;
+    std::mutex mutex_;                 ///< guards what follows, up to the counts
+    std::condition_variable changed_;  ///< of anything that a thread or an asker waits for
+    std::deque<JobPointer> asked_;     ///< not begun yet
+    std::optional<PrefetchStream> stream_;
     std::uint64_t running_count_ = 0;
     std::uint64_t asker_count_ = 0;
     bool may_prefetch_ = true;
     bool is_closing_ = false;
-    PrefetchStatus counts_;
+    PrefetchStatus counts_;  ///< and the pace of the last stream
 
-    std::mutex open_mutex_;
-    std::shared_ptr<Source> source_;
-    Clock::time_point opened_at_;
-    bool must_reopen_ = false;
-
-    std::vector<std::jthread> threads_;
+    std::vector<std::jthread> threads_;  ///< begun with the mutex, joined by the destructor
 };
 
 }  // namespace walden::recovery

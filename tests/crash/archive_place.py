@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE.parent / "e2e"), str(HERE.parent / "support")]
 from crash_points import (InvariantBroken, can_trace, enumerate_points,  # noqa: E402
                           lasting_harm, plausible_harm)
 from fixtures import plain_wal  # noqa: E402
-from scenario import Skip  # noqa: E402
+from scenario import Skip, wait_for  # noqa: E402
 from walden import find_programs, toml_document  # noqa: E402
 
 # The dynamic loader's own end, before the program has begun.
@@ -57,14 +57,15 @@ def place_in_memory():
     return MEMORY if space.f_bavail * space.f_frsize >= MEMORY_MIN else None
 
 
-def enumerate_states(states, lasting, cluster, wal):
+def enumerate_states(states, lasting, cluster, wal, chancy_calls=()):
     """All points of {name: object with case()}, with errors that pass, and for the names in
-    `lasting` also with errors that stay. Returns whether all is well."""
+    `lasting` also with errors that stay. Some calls are made only if another process was slow.
+    Returns whether all is well."""
     parent = place_in_memory()
     well = []
     for what, state in states.items():
         well.append(summarize(what, enumerate_points(
-            state.case(cluster, wal), harms=plausible_harm, parent=parent)))
+            state.case(cluster, wal), harms=plausible_harm, parent=parent), chancy_calls))
         if what in lasting:
             # The programs try again until their deadline: most of the time is waiting.
             well.append(summarize(f"{what}, with errors that stay", enumerate_points(
@@ -73,23 +74,26 @@ def enumerate_states(states, lasting, cluster, wal):
     return all(well)
 
 
-def summarize(name, summary):
+def summarize(name, summary, chancy_calls=()):
     """Prints a Summary of enumerate_points(); returns whether all is well."""
     print(f"{name}: {summary}", flush=True)
+    missed = [point for point in summary.missed
+              if not any(f" at {call} #" in point for call in chancy_calls)]
     # The number of calls differs a little between runs where memory is laid out anew.
-    is_complete = len(summary.missed) * 50 <= summary.point_count
+    is_complete = len(missed) * 50 <= summary.point_count
     if not is_complete:
-        print(f"FAILED: points not reached: {summary.missed}")
+        print(f"FAILED: points not reached: {missed}")
     return is_complete and not summary.broken
 
 
 class Place:
     """A folder with a data directory, a configuration, and a new repository with its key.
 
-    `deadline` is how long the programs try again.
+    `deadline` is how long the programs try again. An agent, of those who want one, is begun with
+    start_agent().
     """
 
-    def __init__(self, cluster, wal, directory, deadline=PATIENT):
+    def __init__(self, cluster, wal, directory, deadline=PATIENT, has_agent=False):
         self.directory = pathlib.Path(directory)
         self.programs = find_programs(build_directory())
         self.pgdata = self.directory / "pgdata"
@@ -110,7 +114,8 @@ class Place:
             "cluster": "main", "pgdata": self.pgdata, "state_dir": self.state,
             "store": {"url": f"file://{self.store}"},
             "encryption": {"enabled": True, "key_file": self.directory / "key"},
-            "agent": {"enabled": False},  # the programs themselves are broken at each call
+            # Else the programs themselves are broken at each call.
+            "agent": {"enabled": has_agent},
             "archive": {"deadline": deadline}, "fetch": {"deadline": deadline, "hole_patience": "1ms"},
         }), encoding="utf-8")
         self.must("walden", "init")
@@ -132,6 +137,15 @@ class Place:
 
     def push(self, name):
         self.must("walden-push", f"pg_wal/{name}")
+
+    def start_agent(self):
+        """The agent that all later runs ask; it is the test's child, and no harm comes to it."""
+        (self.pg_wal / "archive_status").mkdir()  # which "walden status" looks into
+        agent = subprocess.Popen(self.argv("walden", "agent"), cwd=self.pgdata,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        wait_for(lambda: f"pid {agent.pid}," in self.run("walden", "status")[1], "agent")
+        return agent
 
     def save(self):
         """Keeps the store and the state as what reset() brings back."""

@@ -2,6 +2,12 @@
 """walden-fetch killed or failed at every system call that touches files (faults 14-16, 36, 39-43,
 48 and invariants 14-17).
 
+usage: fetch_crash_test.py [agent]
+
+Without an agent walden-fetch does all the work itself. With one, which no harm comes to, it asks, is
+given the descriptor of a file without a name, and gives it its name: a link and a rename; where
+that cannot be done, it copies or does the work after all.
+
 PostgreSQL takes exit codes 1 to 125 for "there is no such file" and ends recovery: no error may
 look like that. What stands at %p is absent or whole, and a killed fetch leaves only a temporary
 that the server removes.
@@ -9,6 +15,8 @@ that the server removes.
 Left out: calls that touch neither file nor descriptor, threads (strace counts the calls of each for
 itself), and standbys, for which an unreachable store is "not yet" by decision.
 """
+
+import sys
 
 from archive_place import (HISTORY, KILLED, PATIENT, Place, enumerate_states,
                            is_loader_failure, real_wal)
@@ -25,6 +33,8 @@ OLDER = b"older content of another segment" * 100
 class Fetched:
     """What is asked for, where it goes, and what stands there beforehand."""
 
+    agents = None  # those who were started for it; None: the program does the work itself
+
     def __init__(self, name, target="RECOVERYXLOG", older=None, temporary="xlogtemp.walden.",
                  truth=0):
         self.name = name
@@ -34,7 +44,9 @@ class Fetched:
         self.temporary = temporary
 
     def prepare(self, cluster, wal, directory, deadline=PATIENT):
-        place = Place(cluster, wal, directory, deadline)
+        place = Place(cluster, wal, directory, deadline, has_agent=self.agents is not None)
+        if self.agents is not None:
+            self.agents.append(place.start_agent())
         for path in wal:
             place.push(path.name)
         place.push(HISTORY)
@@ -57,6 +69,7 @@ class Fetched:
 
             def check_fetch(outcome, was_harmed):
                 require_exit_code(outcome, was_harmed, self.truth)
+                self.require_agent(outcome, was_harmed)
                 self.require_target(place.pg_wal / self.target, outcome, body)
                 self.require_no_debris(place)
                 if place.objects() != (store, []):
@@ -77,6 +90,15 @@ class Fetched:
         elif present not in (self.older, body, None) or present is None and self.older is not None:
             size = "gone" if present is None else f"{len(present)} bytes"
             raise InvariantBroken(f"%p is neither as it was nor whole: {size}")
+
+    def require_agent(self, outcome, was_harmed):
+        """The harm of a run does not keep the next one from its agent."""
+        if self.agents is None or was_harmed:
+            return
+        if any(agent.poll() is not None for agent in self.agents):
+            raise InvariantBroken("the agent has ended")
+        if self.truth == 0 and "by the agent" not in outcome.output:
+            raise InvariantBroken("an unharmed fetch does without the agent")
 
     def require_no_debris(self, place):
         left = {path.name for path in place.pg_wal.iterdir()} - self.ours - {self.target}
@@ -122,11 +144,34 @@ def control(cluster, wal):
         check(any(what in text for text in found.broken), f"the enumeration notices of cp: {what}")
 
 
+def with_agent(states, cluster, wal):
+    """enumerate_states() of the states that an agent answers."""
+    well = []
+    for what in ("a segment", "a segment where another file stands", "a history",
+                 "a segment that is not archived"):
+        state = states[what]
+        state.agents = []
+        try:
+            # The answer may be there before it is waited for.
+            well.append(enumerate_states({f"{what}, by the agent": state}, (), cluster, wal,
+                                         chancy_calls=("poll",)))
+        finally:
+            for agent in state.agents:
+                agent.kill()
+                agent.wait()
+    return all(well)
+
+
 def body(s):
     cluster, wal = real_wal(s)
-    control(cluster, wal)
-    lasting = ("a segment", "a segment that is not archived", "a hole", "a hole before a switch")
-    if not enumerate_states(states_of(wal), lasting, cluster, wal):
+    states = states_of(wal)
+    if sys.argv[1:] == ["agent"]:
+        is_well = with_agent(states, cluster, wal)
+    else:
+        control(cluster, wal)
+        lasting = ("a segment", "a segment that is not archived", "a hole", "a hole before a switch")
+        is_well = enumerate_states(states, lasting, cluster, wal)
+    if not is_well:
         raise Failed("see above")
 
 
