@@ -50,17 +50,18 @@ bool is_range(std::string_view content_range, std::uint64_t offset, std::size_t 
 
 }  // namespace
 
-S3Storage::S3Storage(const S3Settings& settings)
+S3Storage::S3Storage(const S3Settings& settings, RetryOptions retry)
     : S3Storage(with_region(settings),
                 std::make_shared<CredentialProvider>(
                     [options = credential_options(settings)] { return find_credentials(options); }),
-                std::chrono::system_clock::now) {}
+                std::chrono::system_clock::now, std::move(retry)) {}
 
 S3Storage::S3Storage(const S3Settings& settings, std::shared_ptr<CredentialProvider> credentials,
-                     S3Client::Clock now)
+                     S3Client::Clock now, RetryOptions retry)
     : root_(settings.prefix.empty() ? "" : settings.prefix + "/"),
       client_(settings, std::move(credentials), std::move(now)),
-      uploader_(client_, root_) {}
+      policy_(std::move(retry), describe()),
+      uploader_(client_, root_, policy_) {}
 
 std::string S3Storage::describe() const {
     const S3Settings& settings = client_.settings();
@@ -152,10 +153,11 @@ PutOutcome S3Storage::put_new(const std::string& key, ByteView body) {
     vault::require_valid_key(key);
     vault::require_valid_size(body.size());
     if (body.size() <= client_.settings().multipart_threshold) return put_whole(key, body);
-    const auto upload = uploader_.put_new(key, body, [&] { return find(key).has_value(); });
+    const auto look = [&] { return policy_.repeat("stat", [&](unsigned) { return find(key); }); };
+    const auto upload = uploader_.put_new(key, body, [&] { return look().has_value(); });
     if (upload.outcome == PutOutcome::already_present || upload.is_proven) return upload.outcome;
     // A part that got lost on the way (fault 22 of the failure history) would show here.
-    const auto stored = find(key);
+    const auto stored = look();
     if (!stored || stored->size != body.size())
         throw Error(ErrorKind::corrupt,
                     format("{}: the store has {} of {} bytes after the upload", action("put", key),

@@ -28,11 +28,14 @@ namespace walden::storage::s3 {
 class S3Storage final : public vault::ObjectStorage {
 public:
     /// Does not ask the store yet. Throws Error(usage) for settings that cannot be used.
-    explicit S3Storage(const S3Settings& settings);
+    ///
+    /// `retry` is for the steps of one put_new in parts, each of which is repeated by itself: give
+    /// it what the RetryingStorage around this has, and a part that fails for good fails both.
+    explicit S3Storage(const S3Settings& settings, RetryOptions retry = one_attempt());
 
     /// For tests: other credentials, another clock.
     S3Storage(const S3Settings& settings, std::shared_ptr<CredentialProvider> credentials,
-              S3Client::Clock now);
+              S3Client::Clock now, RetryOptions retry = one_attempt());
 
     PutOutcome put_new(const std::string& key, ByteView body) override;
     [[nodiscard]] bool get(const std::string& key, Bytes& out) override;
@@ -77,6 +80,7 @@ private:
 
     std::string root_;  ///< the prefix and a slash, or empty
     S3Client client_;
+    RetryPolicy policy_;
     MultipartUploader uploader_;
     /// With Fencing::none: the store has refused a conditional PUT once.
     std::atomic<bool> lacks_conditional_put_{false};
