@@ -15,7 +15,7 @@ OPERATIONS = {"put_object", "get_object", "head_object", "list", "delete", "dele
               "list_parts", "head_bucket", "create_bucket", "get_location", "get_versioning"}
 ACTIONS = {"status", "code", "headers", "body", "after", "reset", "truncate", "stall", "slow", "flip",
            "ok_with_error", "redirect", "huge_headers", "huge_xml", "date_skew", "wrong_checksum",
-           "store_truncated", "close"}
+           "store_truncated", "close", "no_checksum", "etag"}
 
 
 def check_rule(rule):
