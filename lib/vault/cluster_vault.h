@@ -107,6 +107,11 @@ public:
     /// a piece is damaged.
     [[nodiscard]] bool has_contents(const Entry& entry) const;
 
+    /// Whether the store shows an object of the right name and size for each piece: one small
+    /// request for each, and no content is read. Where that is false, has_contents() may still find
+    /// a copy; where it is true, the bytes may still be damaged.
+    [[nodiscard]] bool shows_contents(const Entry& entry) const;
+
     /// As has_contents, and false, too, if a piece is damaged: whether there is nothing to put.
     [[nodiscard]] bool has_whole_contents(const Entry& entry) const;
 
@@ -115,8 +120,8 @@ public:
     void read_contents(const Entry& entry, Bytes& plain) const;
 
     /// The plain bytes of one content, whose object somebody brought, proven as by read_contents().
-    /// `key` is where it lies in the store, or lay. Throws what unseal_object throws, Error(corrupt)
-    /// for bytes that are not those that were archived.
+    /// `key` is where it lies in the store, or lay. Throws what unseal_object throws,
+    /// Error(corrupt) for bytes that are not those that were archived.
     void open_content(const std::string& key, ByteView object, Bytes& plain) const;
 
     /// The newest claim on a timeline (8 hex digits), nullopt if nobody made one. Throws
