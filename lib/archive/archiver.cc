@@ -18,25 +18,30 @@ std::string describe_writer(const vault::Entry& entry) {
 }  // namespace
 
 ArchiveResult Archiver::archive(const std::string& path) {
-    return in_context([&] { return format("archive {}", base_name(path)); }, [&] {
-        PreparedFile file = preparer_.read(path);
-        const codec::EncodeOptions& encoding = preparer_.settings().encoding;
-        std::optional<vault::StoredEntry> present;
-        if (!file.entry_key.empty()) present = vault_.find_entry(file.entry_key);
-        // Nothing of this needs the other's result, and encoding takes most of the time.
-        run_beside(
-            encoding.worker_count,
-            [&] {
-                // A file of several pieces is encoded piece by piece, which bounds the memory.
-                if (!present && file.bytes.size() <= vault::piece_size_max)
-                    file.contents = vault_.encode_contents(file.bytes, encoding);
-            },
-            [&] {
-                preparer_.examine(file);
-                file.entry.content_id = vault_.content_id(file.bytes);
-            });
-        return file.entry.kind == vault::FileKind::partial ? finish(file) : settle(file, present);
-    });
+    return in_context([&] { return format("archive {}", base_name(path)); },
+                      [&] {
+                          PreparedFile file = preparer_.read(path);
+                          const codec::EncodeOptions& encoding = preparer_.settings().encoding;
+                          std::optional<vault::StoredEntry> present;
+                          if (!file.entry_key.empty()) present = vault_.find_entry(file.entry_key);
+                          // Nothing of this needs the other's result, and encoding takes most of
+                          // the time.
+                          run_beside(
+                              encoding.worker_count,
+                              [&] {
+                                  // A file of several pieces is encoded piece by piece, which
+                                  // bounds the memory.
+                                  if (!present && file.bytes.size() <= vault::piece_size_max)
+                                      file.contents = vault_.encode_contents(file.bytes, encoding);
+                              },
+                              [&] {
+                                  preparer_.examine(file);
+                                  file.entry.content_id = vault_.content_id(file.bytes);
+                              });
+                          return file.entry.kind == vault::FileKind::partial
+                                     ? finish(file)
+                                     : settle(file, present);
+                      });
 }
 
 ArchiveResult Archiver::finish(PreparedFile& file) {
@@ -166,8 +171,13 @@ void Archiver::put_contents(const PreparedFile& file, vault::Entry& entry) const
 }
 
 void Archiver::settle_identical(const PreparedFile& file, const vault::Entry& present) const {
-    if (vault_.storage().is_durable_once_visible()) return;
-    vault_.make_durable(file.entry_key, present);
+    if (vault_.storage().is_durable_once_visible()) {
+        // A standby with archive_mode = always comes here for each segment, so what it costs is
+        // one small request: who damages bytes and keeps their number is left to `verify`.
+        if (vault_.shows_contents(present)) return;
+    } else {
+        vault_.make_durable(file.entry_key, present);
+    }
     if (vault_.has_whole_contents(present)) return;
     // The content under a living entry was removed or is damaged. We still have it.
     vault::Entry again = file.entry;
@@ -179,8 +189,7 @@ void Archiver::settle_identical(const PreparedFile& file, const vault::Entry& pr
 }
 
 void Archiver::keep_conflict(PreparedFile& file, const vault::Entry& present) const {
-    if (file.entry.pieces.empty())
-        put_contents(file, file.entry);
+    if (file.entry.pieces.empty()) put_contents(file, file.entry);
     const std::string key =
         vault_.layout().conflict_key(file.entry.file_name, file.entry.content_id);
     static_cast<void>(vault_.publish(key, file.entry));

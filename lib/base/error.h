@@ -67,12 +67,22 @@ public:
         return retry_after_;
     }
 
+    /// For an unavailable store that was asked as often as the policy allows: nobody further out
+    /// begins again.
+    Error&& as_given_up() && {
+        is_given_up_ = true;
+        return std::move(*this);
+    }
+
+    [[nodiscard]] bool is_given_up() const noexcept { return is_given_up_; }
+
 private:
     ErrorKind kind_;
     std::string message_;
     std::string detail_;
     std::string hint_;
     std::optional<std::chrono::milliseconds> retry_after_;
+    bool is_given_up_ = false;
 };
 
 /// "No such file or directory" for ENOENT; safe to call from several threads.

@@ -5,6 +5,7 @@
 #include "base/parallel.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 
 namespace walden::vault {
@@ -205,6 +206,17 @@ bool ClusterVault::has_contents(const Entry& entry) const {
     return std::all_of(entry.pieces.begin(), entry.pieces.end(), [&](const Piece& piece) {
         return find_copy(layout_.content_key(entry.file_name, piece.content_id), check);
     });
+}
+
+bool ClusterVault::shows_contents(const Entry& entry) const {
+    if (!entry.inlined.empty()) return true;
+    std::atomic<bool> shows_all{true};
+    for_each_index_in_parallel(entry.pieces.size(), parts_in_flight, [&](std::size_t i) {
+        const Piece& piece = entry.pieces[i];
+        const auto object = storage_.stat(layout_.content_key(entry.file_name, piece.content_id));
+        if (!object || object->size != piece.stored_size) shows_all = false;
+    });
+    return shows_all;
 }
 
 bool ClusterVault::has_whole_contents(const Entry& entry) const {

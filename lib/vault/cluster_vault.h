@@ -107,6 +107,11 @@ public:
     /// a piece is damaged.
     [[nodiscard]] bool has_contents(const Entry& entry) const;
 
+    /// Whether the store shows an object of the right name and size for each piece: one small
+    /// request for each, and no content is read. Where that is false, has_contents() may still find
+    /// a copy; where it is true, the bytes may still be damaged.
+    [[nodiscard]] bool shows_contents(const Entry& entry) const;
+
     /// As has_contents, and false, too, if a piece is damaged: whether there is nothing to put.
     [[nodiscard]] bool has_whole_contents(const Entry& entry) const;
 

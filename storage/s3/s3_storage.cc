@@ -43,6 +43,24 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
     return number;
 }
 
+/// The ETag of a PUT where it has the form of an MD5 and nothing speaks against it.
+std::optional<std::string> md5_etag_of(const HttpResponse& response) {
+    const std::string_view encryption = response.header("x-amz-server-side-encryption");
+    const bool has_own_key =
+        (!encryption.empty() && encryption != "AES256") ||
+        !response.header("x-amz-server-side-encryption-customer-algorithm").empty();
+    std::string_view etag = response.header("etag");
+    if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"')
+        etag = etag.substr(1, etag.size() - 2);
+    if (has_own_key || etag.size() != 32) return std::nullopt;
+    std::string text(etag);
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'F') c = static_cast<char>(c - 'A' + 'a');
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return std::nullopt;
+    }
+    return text;
+}
+
 /// Whether "bytes 5-9/20" begins at `offset` and tells of `size` bytes.
 bool is_range(std::string_view content_range, std::uint64_t offset, std::size_t size) {
     return size > 0 && content_range.starts_with(format("bytes {}-{}/", offset, offset + size - 1));
@@ -50,17 +68,18 @@ bool is_range(std::string_view content_range, std::uint64_t offset, std::size_t 
 
 }  // namespace
 
-S3Storage::S3Storage(const S3Settings& settings)
+S3Storage::S3Storage(const S3Settings& settings, RetryOptions retry)
     : S3Storage(with_region(settings),
                 std::make_shared<CredentialProvider>(
                     [options = credential_options(settings)] { return find_credentials(options); }),
-                std::chrono::system_clock::now) {}
+                std::chrono::system_clock::now, std::move(retry)) {}
 
 S3Storage::S3Storage(const S3Settings& settings, std::shared_ptr<CredentialProvider> credentials,
-                     S3Client::Clock now)
+                     S3Client::Clock now, RetryOptions retry)
     : root_(settings.prefix.empty() ? "" : settings.prefix + "/"),
       client_(settings, std::move(credentials), std::move(now)),
-      uploader_(client_, root_) {}
+      policy_(std::move(retry), describe()),
+      uploader_(client_, root_, policy_) {}
 
 std::string S3Storage::describe() const {
     const S3Settings& settings = client_.settings();
@@ -141,21 +160,46 @@ PutOutcome S3Storage::put_whole(const std::string& key, ByteView body) {
     }
     if (response.status == 412) return PutOutcome::already_present;
     require_sound(response, what);
-    const Checksum checksum = client_.settings().checksum;
-    const std::string_view stored = response.header(checksum_header(checksum));
-    if (checksum != Checksum::none && !stored.empty() && stored != checksum_value(checksum, body))
-        throw Error(ErrorKind::corrupt, what + ": the store keeps other bytes than were sent");
+    require_stored(response, key, body);
     return PutOutcome::created;
+}
+
+/// Throws where the answer to a PUT shows that the store has taken other bytes than were sent
+/// (fault 6), which is the only chance before the next restore: a HEAD for each object would cost
+/// as much as the object. TCP, TLS and the signed SHA-256 guard the way there, and only where the
+/// server looks; what it stored afterwards is told by the checksum in its answer. Where there is
+/// none (radosgw 16.2, Swift), the ETag of a whole PUT is the MD5 of what was stored, except under
+/// KMS or customer keys (API_Object in the S3 reference). MD5 runs at 0.73 GB/s: 1.7 ms for the
+/// 1.2 MiB that a segment of 16 MiB becomes, and nothing where the store has a checksum.
+void S3Storage::require_stored(const HttpResponse& response, const std::string& key,
+                               ByteView body) {
+    const std::string what = action("put", key) + ": the store keeps other bytes than were sent";
+    const Checksum checksum = client_.settings().checksum;
+    const std::string_view stored =
+        checksum == Checksum::none ? "" : response.header(checksum_header(checksum));
+    if (!stored.empty()) {
+        if (stored != checksum_value(checksum, body)) throw Error(ErrorKind::corrupt, what);
+        return;
+    }
+    if (!may_have_md5_etags_) return;
+    const auto etag = md5_etag_of(response);
+    if (!etag || *etag == to_hex(crypto::md5(body))) return;
+    // Some store may give ETags that only look so. The object itself decides, once.
+    Bytes present;
+    if (!get(key, present) || !equal(present, body))
+        throw Error(ErrorKind::corrupt, what).with_detail(format("Its ETag is {}.", *etag));
+    may_have_md5_etags_ = false;
 }
 
 PutOutcome S3Storage::put_new(const std::string& key, ByteView body) {
     vault::require_valid_key(key);
     vault::require_valid_size(body.size());
     if (body.size() <= client_.settings().multipart_threshold) return put_whole(key, body);
-    const auto upload = uploader_.put_new(key, body, [&] { return find(key).has_value(); });
+    const auto look = [&] { return policy_.repeat("stat", [&](unsigned) { return find(key); }); };
+    const auto upload = uploader_.put_new(key, body, [&] { return look().has_value(); });
     if (upload.outcome == PutOutcome::already_present || upload.is_proven) return upload.outcome;
     // A part that got lost on the way (fault 22 of the failure history) would show here.
-    const auto stored = find(key);
+    const auto stored = look();
     if (!stored || stored->size != body.size())
         throw Error(ErrorKind::corrupt,
                     format("{}: the store has {} of {} bytes after the upload", action("put", key),

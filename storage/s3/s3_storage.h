@@ -24,15 +24,20 @@ namespace walden::storage::s3 {
 ///   without
 ///                                    which S3 answers 403 for keys that do not exist
 ///   2xx with an error document       that error
+///   2xx whose checksum, or for want of one whose ETag, is of other bytes
+///                                    corrupt; the name is taken then, by what was stored
 ///   a body shorter than announced    unavailable
 class S3Storage final : public vault::ObjectStorage {
 public:
     /// Does not ask the store yet. Throws Error(usage) for settings that cannot be used.
-    explicit S3Storage(const S3Settings& settings);
+    ///
+    /// `retry` is for the steps of one put_new in parts, each of which is repeated by itself: give
+    /// it what the RetryingStorage around this has, and a part that fails for good fails both.
+    explicit S3Storage(const S3Settings& settings, RetryOptions retry = one_attempt());
 
     /// For tests: other credentials, another clock.
     S3Storage(const S3Settings& settings, std::shared_ptr<CredentialProvider> credentials,
-              S3Client::Clock now);
+              S3Client::Clock now, RetryOptions retry = one_attempt());
 
     PutOutcome put_new(const std::string& key, ByteView body) override;
     [[nodiscard]] bool get(const std::string& key, Bytes& out) override;
@@ -62,6 +67,7 @@ public:
 private:
     [[nodiscard]] std::string action(std::string_view verb, std::string_view key) const;
     [[nodiscard]] PutOutcome put_whole(const std::string& key, ByteView body);
+    void require_stored(const HttpResponse& response, const std::string& key, ByteView body);
     [[nodiscard]] HttpResponse send_put(const std::string& key, ByteView body, Fencing fencing);
     [[nodiscard]] HttpResponse send_get(const std::string& key, const NameValues& headers,
                                         std::size_t size_max, Bytes& out);
@@ -77,9 +83,12 @@ private:
 
     std::string root_;  ///< the prefix and a slash, or empty
     S3Client client_;
+    RetryPolicy policy_;
     MultipartUploader uploader_;
     /// With Fencing::none: the store has refused a conditional PUT once.
     std::atomic<bool> lacks_conditional_put_{false};
+    /// An ETag that looked like an MD5 and was none has not been seen yet.
+    std::atomic<bool> may_have_md5_etags_{true};
 };
 
 }  // namespace walden::storage::s3

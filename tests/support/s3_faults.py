@@ -1,21 +1,21 @@
 """The scripted faults of s3_server.py: which request gets which, and the log of all requests.
 
 A rule is {"match": {...}, "skip": n, "times": n, "action": {...}}. It matches a request of which all
-that "match" names is true: "method", "operation", "key_prefix", "key_contains", "bucket". The first
-"skip" matches pass, the next "times" (default 1, -1 for ever) get the action; then the rule is used
+that "match" names is true: "method", "operation", "key_prefix", "key_contains", "bucket",
+"part_number" (of an upload, as a number). The first "skip" matches pass, the next "times" (default 1, -1 for ever) get the action; then the rule is used
 up and later rules are asked.
 """
 
 import json
 import threading
 
-MATCHES = {"method", "operation", "key_prefix", "key_contains", "bucket"}
+MATCHES = {"method", "operation", "key_prefix", "key_contains", "bucket", "part_number"}
 OPERATIONS = {"put_object", "get_object", "head_object", "list", "delete", "delete_batch",
               "create_upload", "upload_part", "complete_upload", "abort_upload", "list_uploads",
               "list_parts", "head_bucket", "create_bucket", "get_location", "get_versioning"}
 ACTIONS = {"status", "code", "headers", "body", "after", "reset", "truncate", "stall", "slow", "flip",
            "ok_with_error", "redirect", "huge_headers", "huge_xml", "date_skew", "wrong_checksum",
-           "store_truncated", "close"}
+           "store_truncated", "close", "no_checksum", "etag"}
 
 
 def check_rule(rule):
@@ -46,6 +46,7 @@ class Rule:
         return (self.match.get("method") in (None, call.method)
                 and self.match.get("operation") in (None, call.operation)
                 and self.match.get("bucket") in (None, call.bucket)
+                and str(self.match.get("part_number", "")) in ("", call.query.get("partNumber"))
                 and call.key.startswith(self.match.get("key_prefix", ""))
                 and self.match.get("key_contains", "") in call.key)
 

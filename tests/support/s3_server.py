@@ -38,6 +38,8 @@ Actions of a rule; "before" the work unless the action says otherwise:
   {"huge_xml": n}                     instead of the answer 200 with a document of n bytes
   {"date_skew": seconds}              the server's clock is so much ahead for this request
   {"wrong_checksum": true}            ETag and x-amz-checksum-* of the answer are of other bytes
+  {"no_checksum": true}               the answer tells an ETag and no x-amz-checksum-*, as many stores
+  {"etag": "..."}                     the answer's ETag is this
   {"store_truncated": n}              stores the first n bytes only, and answers 200 with their sums
 """
 
@@ -59,7 +61,7 @@ import time
 from s3_faults import Script
 from s3_objects import PART_SIZE_MIN, ObjectStore
 from s3_operations import Operations, Options, http_date
-from s3_request import Answer, Call, error_answer
+from s3_request import CHECKSUM_PREFIX, Answer, Call, error_answer
 from s3_signature import Credentials, Refusal, SignedRequest, verify
 
 LINE_MAX = 16384
@@ -340,6 +342,11 @@ class Connection(socketserver.BaseRequestHandler):
             body = bytes(changed)
         if fault.get("wrong_checksum"):
             headers = [(name, falsified(name, value)) for name, value in headers]
+        if fault.get("no_checksum"):
+            headers = [(name, value) for name, value in headers
+                       if not name.lower().startswith(CHECKSUM_PREFIX)]
+        if "etag" in fault:
+            headers = [(name, fault["etag"] if name == "ETag" else value) for name, value in headers]
         for index in range(fault.get("huge_headers", 0) // 1000):
             headers.append((f"x-amz-meta-huge-{index}", "h" * 975))
         if not goes_on:

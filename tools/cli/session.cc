@@ -61,16 +61,17 @@ storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
     return options;
 }
 
-std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config) {
+std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config,
+                                                         const storage::RetryOptions& /*retry*/) {
     return storage::open_storage(config.store_url);
 }
 
 Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open,
                  const std::function<void()>& on_retry)
     : config_(std::move(config)) {
-    backend_ = open(config_);
-    storage_ =
-        std::make_unique<storage::RetryingStorage>(*backend_, retry_options(deadline, on_retry));
+    const storage::RetryOptions retry = retry_options(deadline, on_retry);
+    backend_ = open(config_, retry);
+    storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry);
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
         [&] { return load_secret(config_); });

@@ -15,11 +15,14 @@
 
 namespace walden::cli {
 
-/// Opens the store that a configuration names.
-using StorageOpener = std::function<std::unique_ptr<vault::ObjectStorage>(const Config&)>;
+/// Opens the store that a configuration names. The options are those of the RetryingStorage that it
+/// will be used through, for a call that has steps to be repeated by themselves.
+using StorageOpener = std::function<std::unique_ptr<vault::ObjectStorage>(
+    const Config&, const storage::RetryOptions&)>;
 
 /// Knows file:// only, and so does not link libcurl.
-[[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config);
+[[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_local_storage(
+    const Config& config, const storage::RetryOptions& retry);
 
 /// Retries until `deadline` from now, with a warning for each.
 [[nodiscard]] storage::RetryOptions retry_options(

@@ -19,12 +19,15 @@ using storage::MemoryStorage;
 namespace {
 
 struct Archive {
+    explicit Archive(MemoryStorage::Durability durability = MemoryStorage::Durability::when_synced)
+        : storage(durability) {
+        put_test_identity(vault);
+    }
+
     MemoryStorage storage;
     vault::ClusterVault vault = make_vault(storage);
     Host host;
     std::vector<WalFile> line = make_line();
-
-    Archive() { put_test_identity(vault); }
 
     std::optional<Error> failure_of(const WalFile& file) {
         return error_of([&] { host.push(vault, file); });
@@ -322,8 +325,7 @@ TEST_CASE("a store that has lost what was archived from here last is noticed (fa
     CHECK_FALSE(problems_of(verify(make_vault(older))).empty());
 }
 
-TEST_CASE("a damaged predecessor in the store does not keep the next segment back",
-          "[archive]") {
+TEST_CASE("a damaged predecessor in the store does not keep the next segment back", "[archive]") {
     Archive a;
     a.host.push(a.vault, a.line[0]);
     const std::vector<std::string> key = {a.vault.layout().segment_key(a.line[0].name)};
@@ -338,13 +340,36 @@ TEST_CASE("a damaged predecessor in the store does not keep the next segment bac
     CHECK_FALSE(a.entry_of(a.line[1]).predecessor.has_value());
 }
 
-TEST_CASE("content that somebody removed under a living entry is put back", "[archive]") {
-    Archive a;
+TEST_CASE("content that somebody removed or cut under a living entry is put back (fault 18)",
+          "[archive]") {
+    const auto durability =
+        GENERATE(MemoryStorage::Durability::when_synced, MemoryStorage::Durability::once_visible);
+    const bool is_cut = GENERATE(false, true);
+    Archive a(durability);
     a.host.push(a.vault, a.line[0]);
-    a.storage.remove(keys_of(a.storage, a.vault.layout().content_prefix()));
+    const auto contents = keys_of(a.storage, a.vault.layout().content_prefix());
+    REQUIRE(contents.size() == 1);
+    if (is_cut)
+        a.storage.overwrite(contents[0], ByteView(get(a.storage, contents[0])).first(1000));
+    else
+        a.storage.remove(contents);
     CHECK_FALSE(problems_of(verify(a.vault)).empty());
     CHECK(a.host.push(a.vault, a.line[0]).outcome == ArchiveOutcome::already_stored);
     CHECK(problems_of(verify(a.vault)).empty());
+    CHECK(equal(*fetch(a.vault, a.line[0].name), a.line[0].bytes));
+}
+
+TEST_CASE("where visible is durable, the same file again costs two small requests (fault 18)",
+          "[archive]") {
+    Archive a(MemoryStorage::Durability::once_visible);
+    for (const WalFile& file : a.line) a.host.push(a.vault, file);
+    storage::CountingStorage counting(a.storage);
+    CHECK(a.host.push(make_vault(counting), a.line[1]).outcome == ArchiveOutcome::already_stored);
+    const auto counts = counting.counts();
+    CHECK(counts.get_count == 1);  // the entry
+    CHECK(counts.get_size < 4096);
+    CHECK(counts.stat_count == 1);  // the content
+    CHECK(counts.put_count + counts.list_count + counts.get_range_count == 0);
 }
 
 TEST_CASE("a file whose entry is damaged in the store is not called archived (invariant 1)",

@@ -224,6 +224,71 @@ TEST_CASE("a store that keeps other bytes than were sent is found out (fault 6)"
     CHECK(server.state().uploads.empty());
 }
 
+TEST_CASE("a store without checksums that keeps other bytes is found out by the ETag (fault 6)",
+          "[s3][faults]") {
+    const S3Server server;
+    S3Settings settings = settings_for(server);
+    const bool sends_checksum = GENERATE(true, false);
+    if (!sends_checksum) settings.checksum = Checksum::none;
+    const auto storage = open_s3(settings);
+    const Bytes body = make_body(1000);
+    server.faults(rule("put_object", R"({"store_truncated": 999, "no_checksum": true})"));
+    const Error error = require_error([&] { static_cast<void>(storage->put_new("cut", body)); });
+    CHECK(error.kind() == ErrorKind::corrupt);
+    CHECK(test::mentions(error.message(), "other bytes than were sent"));
+    // The name is taken by what the store made of it, and nothing is put over it.
+    CHECK(storage->put_new("cut", body) == PutOutcome::already_present);
+
+    // The steady state: no question beside the PUT.
+    server.reset();
+    server.faults(rule("put_object", R"({"no_checksum": true})", -1));
+    CHECK(storage->put_new("a", body) == PutOutcome::created);
+    CHECK(storage->put_new("b", {}) == PutOutcome::created);
+    CHECK(server.log().size() == 2);
+}
+
+TEST_CASE("an ETag that is no MD5 stops nobody (fault 6)", "[s3][faults]") {
+    const S3Server server;
+    const auto storage = open_s3(settings_for(server));
+    const auto answer = [&](std::string_view etag) {
+        server.faults(
+            rule("put_object", format(R"({{"no_checksum": true, "etag": "{}"}})", etag), -1));
+    };
+    // Encrypted with a key of the customer's, in parts, weak, or none at all: not looked at.
+    for (const char* etag : {R"(\"0123456789abcdef0123456789abcdef-3\")",
+                             R"(W/\"0123456789abcdef0123456789abcdef\")", "0x8DB2C0FFEE", ""}) {
+        INFO(etag);
+        server.reset();
+        answer(etag);
+        CHECK(storage->put_new("k", as_bytes("x")) == PutOutcome::created);
+        CHECK(server.log().size() == 1);
+    }
+    // It looks like one: the object is read once, and then no more.
+    server.reset();
+    answer(R"(\"0123456789abcdef0123456789abcdef\")");
+    for (const char* key : {"a", "b", "c"})
+        CHECK(storage->put_new(key, as_bytes("x")) == PutOutcome::created);
+    CHECK(count_of(server.log(), "get_object") == 1);
+    CHECK(server.log().size() == 4);
+
+    S3Settings settings = settings_for(server);
+    settings.sse = "aws:kms";
+    const auto encrypted = open_s3(settings);
+    server.reset();
+    answer(R"(\"0123456789abcdef0123456789abcdef\")");
+    CHECK(encrypted->put_new("k", as_bytes("x")) == PutOutcome::created);
+    CHECK(server.log().size() == 1);
+    // As Swift writes it: without quotes. And in capitals.
+    for (const char* etag :
+         {"9dd4e461268c8034f5c8564e155c67a6", "9DD4E461268C8034F5C8564E155C67A6"}) {
+        const auto fresh = open_s3(settings_for(server));
+        server.reset();
+        answer(etag);
+        CHECK(fresh->put_new("k", as_bytes("x")) == PutOutcome::created);
+        CHECK(server.log().size() == 1);
+    }
+}
+
 TEST_CASE("a body that is cut or changed on its way down is unavailable (fault 6)",
           "[s3][faults]") {
     const S3Server server;

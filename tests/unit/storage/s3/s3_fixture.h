@@ -33,9 +33,11 @@ inline std::shared_ptr<storage::s3::CredentialProvider> server_credentials(
 }
 
 /// A storage as configured by `settings`, with the server's credentials.
-inline std::unique_ptr<storage::s3::S3Storage> open_s3(const storage::s3::S3Settings& settings) {
+inline std::unique_ptr<storage::s3::S3Storage> open_s3(
+    const storage::s3::S3Settings& settings,
+    const storage::RetryOptions& retry = storage::one_attempt()) {
     return std::make_unique<storage::s3::S3Storage>(settings, server_credentials(),
-                                                    std::chrono::system_clock::now);
+                                                    std::chrono::system_clock::now, retry);
 }
 
 /// How many requests of that operation the server has seen.
