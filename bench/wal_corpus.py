@@ -100,6 +100,7 @@ class Server:
                 [os.path.join(self.bin_directory, "postgres"), "-D", self.data],
                 stdout=self.log, stderr=self.log, cwd=self.home, **self.as_user())
             self.wait_ready()
+            self.version = int(self.sql("SHOW server_version_num"))
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -114,8 +115,13 @@ class Server:
     def as_user(self):
         return {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
 
+    def path(self, program):
+        """The server's own, else that of PATH: clients speak to older and newer servers."""
+        own = os.path.join(self.bin_directory, program)
+        return own if os.access(own, os.X_OK) else shutil.which(program) or own
+
     def run(self, program, *arguments):
-        done = subprocess.run([os.path.join(self.bin_directory, program), *arguments],
+        done = subprocess.run([self.path(program), *arguments],
                               capture_output=True, text=True, cwd=self.home, **self.as_user())
         if done.returncode != 0:
             raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
@@ -123,8 +129,8 @@ class Server:
 
     def wait_ready(self):
         for _ in range(300):
-            ready = subprocess.run([os.path.join(self.bin_directory, "pg_isready"), "-q", "-h",
-                                    self.home, "-U", "postgres"], check=False)
+            ready = subprocess.run([self.path("pg_isready"), "-q", "-h", self.home, "-U",
+                                    "postgres"], check=False)
             if ready.returncode == 0:
                 return
             if self.process.poll() is not None:
@@ -208,7 +214,9 @@ class Corpus:
 
     def compressed(self, method):
         """oltp-fresh with the server's own compression of page images."""
-        self.set("wal_compression", method)
+        # Before 15 there was only pglz, and no name for it.
+        named = self.server.version >= 150000 or method != "pglz"
+        self.set("wal_compression", method if named else "on")
         self.server.sql("CHECKPOINT")
         numbers = self.fill_segments()
         self.set("wal_compression", "off")
@@ -291,12 +299,13 @@ def find_bin_directory():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", help="folder to create")
-    parser.add_argument("--pgbin", help="folder of postgres, initdb, psql and pgbench")
+    parser.add_argument("--pgbin", help="folder of postgres and initdb, and of psql and "
+                        "pgbench unless those of PATH are to do")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=int, default=20, help="pgbench scale (default: 20)")
     parser.add_argument("--wal-compression", nargs="*", default=["lz4", "zstd", "pglz"],
-                        help="methods that this server was built with (13 and 14: pglz alone, as "
-                        "\"on\"; default: lz4 zstd pglz)")
+                        help="methods that this server was built with (13 and 14: pglz alone; "
+                        "default: lz4 zstd pglz)")
     parser.add_argument("--segments", type=int, default=4, help="segments per kind (default: 4)")
     options = parser.parse_args()
     if os.path.exists(options.out):
