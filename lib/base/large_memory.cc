@@ -12,10 +12,8 @@ namespace walden {
 
 namespace {
 
-constexpr std::size_t huge_page_size = std::size_t{2} << 20;
-
 std::size_t round_up(std::size_t size) {
-    return (size + huge_page_size - 1) & ~(huge_page_size - 1);
+    return (size + large_memory_page_size - 1) & ~(large_memory_page_size - 1);
 }
 
 struct Block {
@@ -106,7 +104,7 @@ void* allocate_large_memory(std::size_t count, std::size_t element_size) {
     const std::size_t size = round_up(count * element_size);
     if (void* const kept = kept_blocks.take(size)) return kept;
     // The kernel aligns to 4 KiB: ask for one huge page more, and give back what lies around.
-    const std::size_t mapped_size = size + huge_page_size;
+    const std::size_t mapped_size = size + large_memory_page_size;
     void* const mapped =
         ::mmap(nullptr, mapped_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc();
@@ -115,7 +113,8 @@ void* allocate_large_memory(std::size_t count, std::size_t element_size) {
                                reinterpret_cast<std::uintptr_t>(mapped);
     std::byte* const place = begin + before;
     if (before > 0) static_cast<void>(::munmap(begin, before));
-    if (before < huge_page_size) static_cast<void>(::munmap(place + size, huge_page_size - before));
+    if (before < large_memory_page_size)
+        static_cast<void>(::munmap(place + size, large_memory_page_size - before));
     // A kernel without huge pages, or without one to spare, gives small ones.
     static_cast<void>(::madvise(place, size, MADV_HUGEPAGE));
     return place;

@@ -12,6 +12,9 @@ namespace walden {
 /// Buffers from this size on lie in memory of their own. Smaller ones would waste most of a page.
 inline constexpr std::size_t large_memory_size_min = std::size_t{1} << 20;
 
+/// What it comes in, with or without huge pages.
+inline constexpr std::size_t large_memory_page_size = std::size_t{2} << 20;
+
 /// Memory for `count` elements of `element_size` bytes, aligned to 2 MiB, not initialised by
 /// promise. Given back by free_large_memory(). Throws std::bad_alloc.
 [[nodiscard]] void* allocate_large_memory(std::size_t count, std::size_t element_size);

@@ -106,9 +106,18 @@ private:
 
     static constexpr std::size_t capacity_min = 256;
 
+    /// Large memory comes in huge pages: all of the last one is ours.
+    static std::size_t whole_pages(std::size_t capacity) {
+        if (capacity + slack < large_memory_size_min) return capacity;
+        return (capacity + slack + large_memory_page_size - 1) / large_memory_page_size *
+                   large_memory_page_size -
+               slack;
+    }
+
     void grow(std::size_t size) {
         // A new buffer and not resize(): only what is in use is copied.
-        const std::size_t capacity = std::max({capacity_ * 2, size_ + size + 1, capacity_min});
+        const std::size_t capacity =
+            whole_pages(std::max({capacity_ * 2, size_ + size + 1, capacity_min}));
         Bytes storage(capacity + slack);
         if (size_ > 0) std::memcpy(storage.data(), begin_, size_);
         storage_ = std::move(storage);

@@ -41,8 +41,7 @@ struct Place {
 
 struct Encoder {
     SegmentSplitter splitter;
-    ContainerWorkspace container;
-    Decoder decoder;
+    Decoder decoder;  ///< its container serves for writing as well: one follows the other
     Bytes encoded;
     Bytes decoded_part = Bytes(decode_step_size);
 };
@@ -74,7 +73,7 @@ PlainReason encode_with(Encoder& encoder, ByteView plain, RecordCrcs crcs,
     if (reason != PlainReason::none) return reason;
     const bool is_written =
         write_container(encoder.splitter.directory(), encoder.splitter.streams(), plain.size(),
-                        options, encoder.container, encoder.encoded, shares);
+                        options, encoder.decoder.container, encoder.encoded, shares);
     if (!is_written || encoder.encoded.size() >= plain.size()) return PlainReason::saves_nothing;
     return comes_back(encoder, plain, options.worker_count) ? PlainReason::none
                                                             : PlainReason::does_not_come_back;
@@ -103,7 +102,7 @@ WalEncoded encode_wal(ByteView plain, const ContainerOptions& options, Container
         if (reason != PlainReason::does_not_come_back) break;
     }
     if (reason != PlainReason::none) return {reason, {}};
-    return {PlainReason::none, to_bytes(encoder->encoded)};
+    return {PlainReason::none, std::move(encoder->encoded)};
 }
 
 void check_wal(ByteView encoded, std::size_t plain_size) {
