@@ -335,8 +335,8 @@ std::vector<Setting> all_settings() {
              c.agent_in_flight = static_cast<std::size_t>(number_of(n, 1, 64));
          }},
         {{"agent.memory", "\"160MiB\"",
-          "for the contents of these files, beside some 30 MiB; as much again for those that it "
-          "fetches during a recovery"},
+          "for the contents of these files, beside some 100 MiB for codec and process; as much "
+          "again for those that it fetches during a recovery"},
          [](Config& c, const toml::node& n) {
              c.agent_memory = size_of(n, std::size_t{16} << 20, std::size_t{64} << 30);
          }},
