@@ -152,7 +152,7 @@ def signals(s, walden, path):
 def too_little_memory(s, walden, path):
     step("too little memory (fault 17)")
     codes = []
-    for mebibytes in (8, 16, 32, 64, 96, 128, 192, 256, 4096):
+    for mebibytes in (8, 9, 10, 11, 12, 13, 14, 16, 32, 64, 128, 256, 4096):
         limit = ["prlimit", f"--as={mebibytes << 20}"]
         done = s.run(limit + walden.argv("walden-push", path), cwd=walden.pgdata, ok=False)
         if "shared librar" in done.text or "shared object" in done.text:
