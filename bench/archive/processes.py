@@ -145,20 +145,22 @@ class Account:
                          f"{(done.stderr or done.stdout).strip()}")
         return done.stdout.strip()
 
-    def time_calls(self, argv, count, directory):
+    def time_calls(self, argv, count, directory, removed=""):
         """Milliseconds of each of `count` calls of a program, one after the other, as this user
-        and from a small process; Failed if one does not end with 0."""
+        and from a small process; Failed if one does not end with 0. A file `removed` is removed
+        before each call."""
         script = ("import os, sys, time\n"
                   "null = os.open('/dev/null', os.O_RDWR)\n"
                   "actions = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1)]\n"
                   "for _ in range(int(sys.argv[1])):\n"
+                  "    if os.path.lexists(sys.argv[2]): os.unlink(sys.argv[2])\n"
                   "    begin = time.perf_counter()\n"
-                  "    pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ,\n"
+                  "    pid = os.posix_spawnp(sys.argv[3], sys.argv[3:], os.environ,\n"
                   "                          file_actions=actions)\n"
                   "    status = os.waitpid(pid, 0)[1]\n"
                   "    print((time.perf_counter() - begin) * 1000)\n"
                   "    if status: sys.exit(1)\n")
-        text = self.run(["python3", "-S", "-E", "-c", script, count, *argv], cwd=directory)
+        text = self.run(["python3", "-S", "-E", "-c", script, count, removed, *argv], cwd=directory)
         return [float(line) for line in text.splitlines()]
 
 

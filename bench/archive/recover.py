@@ -42,7 +42,7 @@ def replay_once(run, restorer, latency_ms):
     recovery.prepare(restorer.command(recovery.data), restorer.linked())
     run.store.begin(latency_ms)
     try:
-        replay = recovery.run(restorer.stop)
+        replay = recovery.run(restorer)
         traffic = run.store.traffic()
     finally:
         run.store.begin(latency_ms=0)
@@ -50,6 +50,7 @@ def replay_once(run, restorer, latency_ms):
     values = {"seconds": replay.seconds, "ms/segment": 1000 * replay.seconds / count,
               "cpu s/1000": 1000 * replay.cpu_seconds / count,
               "helper cpu s/1000": 1000 * replay.helper_cpu_seconds / count}
+    values.update(replay.told)
     if replay.helper_peak:
         values["peak MiB"] = replay.helper_peak / MIB
     if traffic and restorer.name not in ("limit", "link", "cp"):
@@ -109,11 +110,13 @@ def calls(options):
         target = pathlib.Path("pg_wal/RECOVERYXLOG")
         absent = names[-1][:8] + "000000FF000000AA"
         for _ in range(options.rounds):
+            # PostgreSQL removes what is there before each call (RestoreArchivedFile): to replace
+            # a file costs ext4 its allocation within the rename.
             cold = run.account.time_calls([*words, names[len(names) // 2], target], options.calls,
-                                          recovery.data)
+                                          recovery.data, removed=target)
             copy = run.account.time_calls(
                 ["cp", run.cluster.data / "pg_wal" / names[0], target], options.calls,
-                recovery.data)
+                recovery.data, removed=target)
             script = f"{' '.join(map(str, words))} {absent} {target}; test $? = 1"
             missing = run.account.time_calls(["sh", "-c", script], options.calls, recovery.data)
             shell = run.account.time_calls(["sh", "-c", "/bin/true; test $? = 0"], options.calls,

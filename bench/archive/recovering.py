@@ -67,6 +67,7 @@ class Replay:
     cpu_seconds: float  # of the server, its commands and what they left behind
     helper_cpu_seconds: float  # of what they left behind: an agent, a peer's worker
     helper_peak: int    # bytes, of the largest of those
+    told: dict          # by the restorer itself
 
 
 class Recovery:
@@ -96,9 +97,8 @@ class Recovery:
         self.account.write(self.data / "recovery.signal", "")
         os.sync()
 
-    def run(self, stop_helpers, patience=900):
-        """Recovers up to the restore point; Failed if it does not come to it. `stop_helpers` asks
-        what the commands left behind to end."""
+    def run(self, restorer, patience=900):
+        """Recovers up to the restore point; Failed if it does not come to it."""
         known = children_of(os.getpid())
         log_path = self.data.with_suffix(".log")
         with open(log_path, "wb") as log:
@@ -109,12 +109,13 @@ class Recovery:
                 **self.account.options())
         usage, peak = self.wait(process.pid, known, patience)
         process.returncode = 0
-        stop_helpers()
+        told = restorer.told()
+        restorer.stop()
         helper_cpu, helper_peak = self.reap(children_of(os.getpid()) - known)
         shutil.rmtree(self.sockets)
         text = log_path.read_text(encoding="utf-8", errors="replace")
         return Replay(self.replay_seconds(text), usage + helper_cpu, helper_cpu,
-                      max(peak, helper_peak))
+                      max(peak, helper_peak), told)
 
     @staticmethod
     def wait(pid, known, patience):

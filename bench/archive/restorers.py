@@ -1,5 +1,7 @@
 """What recovery is compared by: each contender of contenders.py, and how it brings segments back."""
 
+import json
+
 from contenders import PgBackRest, Walden
 from processes import Failed
 
@@ -28,6 +30,10 @@ class Restorer:
     def command(self, data):
         """The restore_command of a server in `data`, with no state of an earlier recovery."""
         raise NotImplementedError
+
+    def told(self):
+        """{metric: value} that it tells itself about the recovery that has just ended."""
+        return {}
 
     def stop(self):
         """Asks what still runs to end."""
@@ -98,9 +104,22 @@ class WaldenRestorer(Restorer):
     def fetch_words(self):
         return [self.bench.programs / "walden-fetch", "--config", self.config]
 
+    def told(self):
+        text = self.ask("status", "--json")
+        recovery = json.loads(text).get("recovery") if text else None
+        delivered = sum(recovery[how] for how in ("prefetched", "awaited", "fetched")) \
+            if recovery else 0
+        if not delivered:
+            return {}
+        return {"hit %": 100 * recovery["prefetched"] / delivered,
+                "agent's wait ms": 1000 * recovery["waited_seconds"] / delivered}
+
     def stop(self):
-        self.walden.run(self.bench.programs / "walden", "--config", self.config, "agent", "--stop",
-                        ok=False, env=self.walden.environment())
+        self.ask("agent", "--stop")
+
+    def ask(self, *words):
+        return self.walden.run(self.bench.programs / "walden", "--config", self.config, *words,
+                               ok=False, env=self.walden.environment())
 
 
 class PgBackRestRestorer(Restorer):

@@ -113,6 +113,10 @@ bool NamelessFile::is_untouched() const {
     return stamp_of(fd_.get()) == stamp_;
 }
 
+void NamelessFile::release_pages() const {
+    static_cast<void>(::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED));  // a hint
+}
+
 bool deliver_nameless(int fd, const FileStamp& stamp, const std::string& path) {
     if (stamp_of(fd) != stamp) return false;
     return give_name(fd, path) || copy(fd, stamp, path);

@@ -59,6 +59,9 @@ public:
     /// Whether nobody wrote to it.
     [[nodiscard]] bool is_untouched() const;
 
+    /// Its pages need not stay in memory; those that are not on disk yet do.
+    void release_pages() const;
+
 private:
     std::string directory_;  ///< for messages
     FileDescriptor fd_;

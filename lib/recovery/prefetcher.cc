@@ -14,6 +14,9 @@ using Outcome = JobResult::Outcome;
 constexpr std::chrono::milliseconds heartbeat{500};
 /// Of descriptors, beside the budget of bytes.
 constexpr std::uint64_t depth_limit = 256;
+/// Segments that have been replayed and stay in memory for whoever comes just behind: an archiver
+/// of a standby, its own standbys.
+constexpr std::size_t kept_in_memory = 4;
 
 std::uint64_t microseconds(std::chrono::nanoseconds duration) {
     return static_cast<std::uint64_t>(
@@ -124,6 +127,7 @@ Prefetcher::Answer Prefetcher::deliver(const PrefetchJob& job, Origin origin) {
         const auto now = Clock::now();
         if (result.history) stream_->note_history(*result.history);
         if (segment) {
+            delivered_.push_back(result.file);
             stream_->note_delivery(*segment, origin, now);
             counts_.discarded_count += stream_->drop_what_is_over(now);
         }
@@ -145,6 +149,7 @@ void Prefetcher::end_stream() {
     counts_.replay_us = microseconds(stream_->pace().replay());
     counts_.fetch_us = microseconds(stream_->pace().fetch());
     stream_.reset();
+    delivered_.clear();
     changed_.notify_all();
 }
 
@@ -197,7 +202,9 @@ Prefetcher::JobPointer Prefetcher::next_job(bool takes_all) {
 void Prefetcher::run(std::unique_lock<std::mutex>& lock, PrefetchJob& job) {
     const auto began_at = Clock::now();
     ++running_count_;
+    const auto replayed = take_replayed();
     lock.unlock();
+    for (const auto& file : replayed) file->release_pages();
     JobResult result = result_of(job);
     lock.lock();
     --running_count_;
@@ -205,6 +212,17 @@ void Prefetcher::run(std::unique_lock<std::mutex>& lock, PrefetchJob& job) {
     job.ended_at = Clock::now();
     note_end(job, job.ended_at - began_at);
     changed_.notify_all();
+}
+
+/// What was replayed is read by nobody any more, and would drive what redo reads again and again
+/// out of memory.
+std::vector<std::shared_ptr<const NamelessFile>> Prefetcher::take_replayed() {
+    std::vector<std::shared_ptr<const NamelessFile>> replayed;
+    while (delivered_.size() > kept_in_memory) {
+        replayed.push_back(std::move(delivered_.front()));
+        delivered_.pop_front();
+    }
+    return replayed;
 }
 
 /// Without the mutex.

@@ -94,6 +94,7 @@ private:
     [[nodiscard]] JobPointer next_job(bool takes_all);
     void run(std::unique_lock<std::mutex>& lock, PrefetchJob& job);
     [[nodiscard]] JobResult result_of(const PrefetchJob& job);
+    [[nodiscard]] std::vector<std::shared_ptr<const NamelessFile>> take_replayed();
     void note_end(const PrefetchJob& job, Clock::duration duration);
 
     // Of the asker, with the mutex held.
@@ -114,6 +115,7 @@ private:
     std::condition_variable changed_;  ///< of anything that a thread or an asker waits for
     std::deque<JobPointer> asked_;     ///< not begun yet
     std::optional<PrefetchStream> stream_;
+    std::deque<std::shared_ptr<const NamelessFile>> delivered_;  ///< the last ones, see release()
     std::uint64_t running_count_ = 0;
     std::uint64_t asker_count_ = 0;
     bool may_prefetch_ = true;

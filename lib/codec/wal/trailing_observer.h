@@ -8,8 +8,8 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <thread>
+#include <utility>
 
 namespace walden::codec::wal_codec {
 
@@ -18,8 +18,9 @@ namespace walden::codec::wal_codec {
 /// see() does it itself.
 class TrailingObserver {
 public:
-    explicit TrailingObserver(const DecodeObserver& observe)
-        : observe_(observe), thread_(start_thread([this] { work(); })) {}
+    explicit TrailingObserver(const DecodeObserver& observe) : observe_(observe) {
+        if (auto thread = start_thread([this] { work(); })) thread_ = std::move(*thread);
+    }
 
     TrailingObserver(const TrailingObserver&) = delete;
     TrailingObserver& operator=(const TrailingObserver&) = delete;
@@ -27,7 +28,7 @@ public:
     ~TrailingObserver() { end(); }
 
     void see(std::size_t offset, ByteView part) {
-        if (!thread_) return observe_(offset, part);
+        if (!thread_.joinable()) return observe_(offset, part);
         const std::lock_guard lock(mutex_);
         if (seen_.empty()) seen_ = {part.data() - offset, 0};
         seen_ = {seen_.data(), offset + part.size()};
@@ -47,7 +48,7 @@ private:
             is_over_ = true;
             changed_.notify_one();
         }
-        thread_.reset();
+        if (thread_.joinable()) thread_.join();
     }
 
     void work() noexcept {
@@ -76,7 +77,7 @@ private:
     ByteView seen_;  ///< from the content's first byte on
     bool is_over_ = false;
     std::exception_ptr failure_;
-    std::optional<std::jthread> thread_;  ///< last: it uses all the others
+    std::jthread thread_;  ///< last: it uses all the others
 };
 
 }  // namespace walden::codec::wal_codec

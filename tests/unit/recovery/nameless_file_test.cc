@@ -5,9 +5,13 @@
 #include "support/scratch_directory.h"
 
 #include <catch2/catch.hpp>
+#include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 using namespace walden;
@@ -42,6 +46,25 @@ struct Place {
         CHECK(file_count() == 1);
     }
 };
+
+/// How many pages of it are in memory.
+std::size_t pages_in_memory(int fd, std::size_t size) {
+    const auto page_size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+    REQUIRE(mapped != MAP_FAILED);
+    std::vector<unsigned char> pages((size + page_size - 1) / page_size);
+    REQUIRE(::mincore(mapped, size, pages.data()) == 0);
+    ::munmap(mapped, size);
+    return static_cast<std::size_t>(
+        std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return page & 1; }));
+}
+
+bool is_in_memory_only(const std::string& directory) {
+    struct statfs status {};
+
+    REQUIRE(::statfs(directory.c_str(), &status) == 0);
+    return status.f_type == TMPFS_MAGIC;
+}
 
 /// Where there is no file system to hold a nameless file: in memory, so that it has to be copied.
 const std::string nowhere = "/proc/self/no/such/directory";
@@ -125,4 +148,15 @@ TEST_CASE("what is no ordinary file without a name is not delivered", "[nameless
     CHECK_FALSE(deliver_nameless(reader.get(), {}, place.path));
     CHECK_FALSE(deliver_nameless(-1, {}, place.path));
     CHECK(place.file_count() == 0);
+}
+
+TEST_CASE("what was delivered and synced leaves memory, and stays what it is", "[nameless]") {
+    const Place place;
+    const NamelessFile file(place.scratch.path(), some_bytes(), DiskWrite::complete);
+    REQUIRE(deliver_nameless(file.fd(), file.stamp(), place.path));
+    CHECK(pages_in_memory(file.fd(), some_bytes().size()) > 0);
+    file.release_pages();
+    if (!is_in_memory_only(place.scratch.path()))
+        CHECK(pages_in_memory(file.fd(), some_bytes().size()) == 0);
+    place.check_delivered();
 }
