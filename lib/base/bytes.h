@@ -3,6 +3,7 @@
 
 #include "base/large_memory.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <concepts>
@@ -85,6 +86,15 @@ inline void append(Bytes& out, ByteView more) {
 
 [[nodiscard]] inline bool equal(ByteView a, ByteView b) {
     return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
+/// Whether all are zero. Comparing the bytes with themselves one step on runs at the speed of
+/// memcmp, and stops at the first byte that differs.
+[[nodiscard]] inline bool is_zero(ByteView bytes) {
+    constexpr std::array<std::byte, 16> zeros{};
+    const std::size_t head = std::min(bytes.size(), zeros.size());
+    return equal(bytes.first(head), ByteView(zeros).first(head)) &&
+           equal(bytes.subspan(head), bytes.first(bytes.size() - head));
 }
 
 /// Reads an unsigned little-endian integer; the caller has checked that it lies inside.

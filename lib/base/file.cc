@@ -55,10 +55,6 @@ void NewFile::write(ByteView bytes) {
     write_all(fd_.get(), bytes, temporary_);
 }
 
-void NewFile::write_at(std::uint64_t offset, ByteView bytes) {
-    write_all_at(fd_.get(), offset, bytes, temporary_);
-}
-
 void NewFile::sync() {
     if (::fsync(fd_.get()) != 0) fail("fsync", temporary_);
 }
@@ -142,6 +138,15 @@ void write_all_at(int fd, std::uint64_t offset, ByteView bytes, const std::strin
         bytes = bytes.subspan(static_cast<std::size_t>(done));
         offset += static_cast<std::uint64_t>(done);
     }
+}
+
+void write_or_reserve_at(int fd, std::uint64_t offset, ByteView bytes, const std::string& path) {
+    if (!bytes.empty() && is_zero(bytes) &&
+        ::fallocate(fd, FALLOC_FL_ZERO_RANGE, static_cast<off_t>(offset),
+                    static_cast<off_t>(bytes.size())) == 0)
+        return;
+    // What cannot be reserved is written, or fails there with the reason.
+    write_all_at(fd, offset, bytes, path);
 }
 
 void sync_directory(const std::string& path) {

@@ -61,9 +61,6 @@ public:
 
     void write(ByteView bytes);
 
-    /// The same at a place, for bytes that come in any order. Safe from several threads.
-    void write_at(std::uint64_t offset, ByteView bytes);
-
     /// fsync of the data. After a failure the file must not be committed: the kernel may have
     /// dropped the dirty pages and a second fsync would lie.
     void sync();
@@ -97,6 +94,10 @@ void write_all(int fd, ByteView bytes, const std::string& path);
 
 /// The same at `offset`; the file position stays.
 void write_all_at(int fd, std::uint64_t offset, ByteView bytes, const std::string& path);
+
+/// The same for what is mostly zeros: those are not written but reserved (FALLOC_FL_ZERO_RANGE of
+/// fallocate(2)), where the file system can, so that a later write there does not run out of space.
+void write_or_reserve_at(int fd, std::uint64_t offset, ByteView bytes, const std::string& path);
 
 /// fsync of a directory, which makes the names in it durable.
 void sync_directory(const std::string& path);

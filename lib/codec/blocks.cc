@@ -46,15 +46,6 @@ std::size_t divide_up(std::size_t a, std::size_t b) {
     return a / b + (a % b != 0 ? 1 : 0);
 }
 
-/// Comparing the bytes with themselves one step on runs at the speed of memcmp, and stops at the
-/// first byte that differs.
-bool is_all_zero(ByteView bytes) {
-    static constexpr std::byte zeros[16] = {};
-    const std::size_t head = std::min(bytes.size(), sizeof zeros);
-    return equal(bytes.first(head), ByteView(zeros).first(head)) &&
-           equal(bytes.subspan(head), bytes.first(bytes.size() - head));
-}
-
 [[noreturn]] void fail_corrupt(std::string message) {
     throw Error(ErrorKind::corrupt, std::move(message));
 }
@@ -132,7 +123,7 @@ bool decode_block(const Block& block, const BlockCodec& codec, MutableByteView o
 Block encode_block(ByteView plain, const BlockCodec& codec, MutableByteView scratch) {
     Block block;
     block.plain_size = plain.size();
-    if (is_all_zero(plain)) return block;
+    if (is_zero(plain)) return block;
     // One byte less than plain: what does not save even that is stored raw.
     if (const auto size = codec.compress(plain, scratch.first(plain.size() - 1))) {
         if (!is_stored_size(*size, BlockKind::compressed, plain.size()))

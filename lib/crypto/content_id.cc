@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <mutex>
+#include <vector>
 
 namespace walden::crypto {
 
@@ -13,6 +15,9 @@ namespace {
 
 /// What a thread takes at once: starting one costs as much as hashing 64 KiB.
 constexpr std::size_t part_size = 4 * content_id_leaf_size;
+
+/// Of the largest file that PostgreSQL archives, 1 GiB.
+constexpr std::size_t remembered_max = (std::size_t{1} << 30) / content_id_leaf_size;
 
 class TreeHash {
 public:
@@ -32,12 +37,14 @@ private:
     std::optional<HmacSha256> mac_;
 };
 
-void hash_leaf(const TreeHash& tree, std::size_t index, ByteView plain, DigestSpan out) {
+Digest hash_leaf(const TreeHash& tree, std::size_t index, ByteView plain) {
     std::array<std::byte, 1 + 8 + 4> head{};
     head[0] = std::byte{0x00};
     store_le(&head[1], std::uint64_t{index});
     store_le(&head[9], static_cast<std::uint32_t>(plain.size()));
-    tree.hash(head, plain, out);
+    Digest leaf;
+    tree.hash(head, plain, leaf);
+    return leaf;
 }
 
 void hash_root(const TreeHash& tree, std::size_t total, ByteView leaves, DigestSpan out) {
@@ -64,21 +71,61 @@ std::optional<ContentId> parse_content_id(std::string_view hex) {
     return id;
 }
 
+struct ContentIdHash::State {
+    explicit State(const ContentIdKey& key) : tree(key) {}
+
+    Digest leaf(std::size_t index, ByteView plain) {
+        if (plain.size() != content_id_leaf_size || index >= remembered_max || !is_zero(plain))
+            return hash_leaf(tree, index, plain);
+        {
+            const std::lock_guard lock(mutex);
+            if (index < zero_leaves.size() && zero_leaves[index]) return *zero_leaves[index];
+        }
+        const Digest digest = hash_leaf(tree, index, plain);
+        const std::lock_guard lock(mutex);
+        if (index >= zero_leaves.size()) zero_leaves.resize(index + 1);
+        zero_leaves[index] = digest;
+        return digest;
+    }
+
+    const TreeHash tree;
+    std::mutex mutex;
+    std::vector<std::optional<Digest>> zero_leaves;  ///< by index
+};
+
+ContentIdHash::ContentIdHash(const ContentIdKey& key) : state_(std::make_unique<State>(key)) {}
+
+ContentIdHash::ContentIdHash(ContentIdHash&&) noexcept = default;
+
+ContentIdHash& ContentIdHash::operator=(ContentIdHash&&) noexcept = default;
+
+ContentIdHash::~ContentIdHash() = default;
+
+ContentId ContentIdHash::compute(ByteView plain, std::size_t worker_count) const {
+    ContentIdBuilder builder(*this, plain.size());
+    const std::size_t part_count = (plain.size() + part_size - 1) / part_size;
+    for_each_index_in_parallel(part_count, worker_count, [&](std::size_t i) {
+        const std::size_t offset = i * part_size;
+        builder.add(offset, plain.subspan(offset, std::min(part_size, plain.size() - offset)));
+    });
+    return builder.finish();
+}
+
 struct ContentIdBuilder::State {
-    TreeHash tree;
+    ContentIdHash::State& hash;
     std::size_t plain_size;
     Bytes leaves;
     std::atomic<std::size_t> added_size{0};
 
-    State(const ContentIdKey& key, std::size_t size)
-        : tree(key),
+    State(ContentIdHash::State& its_hash, std::size_t size)
+        : hash(its_hash),
           plain_size(size),
           leaves((size / content_id_leaf_size + (size % content_id_leaf_size != 0 ? 1 : 0)) *
                  sizeof(Digest)) {}
 };
 
-ContentIdBuilder::ContentIdBuilder(const ContentIdKey& key, std::size_t plain_size)
-    : state_(std::make_unique<State>(key, plain_size)) {}
+ContentIdBuilder::ContentIdBuilder(const ContentIdHash& hash, std::size_t plain_size)
+    : state_(std::make_unique<State>(*hash.state_, plain_size)) {}
 
 ContentIdBuilder::ContentIdBuilder(ContentIdBuilder&&) noexcept = default;
 
@@ -90,8 +137,7 @@ void ContentIdBuilder::add(std::size_t offset, ByteView part) {
     state_->added_size += part.size();
     for (std::size_t i = offset / content_id_leaf_size; !part.empty(); ++i) {
         const ByteView leaf = part.first(std::min(content_id_leaf_size, part.size()));
-        hash_leaf(state_->tree, i, leaf,
-                  MutableByteView(state_->leaves).subspan(i * sizeof(Digest)).first<32>());
+        std::ranges::copy(state_->hash.leaf(i, leaf), &state_->leaves[i * sizeof(Digest)]);
         part = part.subspan(leaf.size());
     }
 }
@@ -99,18 +145,12 @@ void ContentIdBuilder::add(std::size_t offset, ByteView part) {
 ContentId ContentIdBuilder::finish() const {
     assert(state_->added_size == state_->plain_size);
     ContentId id;
-    hash_root(state_->tree, state_->plain_size, state_->leaves, id.bytes);
+    hash_root(state_->hash.tree, state_->plain_size, state_->leaves, id.bytes);
     return id;
 }
 
 ContentId compute_content_id(const ContentIdKey& key, ByteView plain, std::size_t worker_count) {
-    ContentIdBuilder builder(key, plain.size());
-    const std::size_t part_count = (plain.size() + part_size - 1) / part_size;
-    for_each_index_in_parallel(part_count, worker_count, [&](std::size_t i) {
-        const std::size_t offset = i * part_size;
-        builder.add(offset, plain.subspan(offset, std::min(part_size, plain.size() - offset)));
-    });
-    return builder.finish();
+    return ContentIdHash(key).compute(plain, worker_count);
 }
 
 }  // namespace walden::crypto

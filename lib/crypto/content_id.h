@@ -39,11 +39,31 @@ struct ContentId {
 /// The key of a cluster's content ids; nullopt in an unencrypted repository.
 using ContentIdKey = std::optional<Secret<32>>;
 
+/// The hash under one key. It remembers the leaves of zeros, of which nearly empty segments
+/// consist: whoever hashes many of those is done in a tenth of the time. Safe from several threads.
+class ContentIdHash {
+public:
+    explicit ContentIdHash(const ContentIdKey& key);
+    ContentIdHash(ContentIdHash&&) noexcept;
+    ContentIdHash& operator=(ContentIdHash&&) noexcept;
+    ~ContentIdHash();
+
+    /// Uses up to `worker_count` threads (one per MiB at most: starting a thread costs as much as
+    /// hashing 64 KiB). Throws Error(io) if OpenSSL fails.
+    [[nodiscard]] ContentId compute(ByteView plain, std::size_t worker_count) const;
+
+private:
+    friend class ContentIdBuilder;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
 /// Computes a content id from parts that come in any order, for bytes that are being made. Throws
 /// Error(io) if OpenSSL fails.
 class ContentIdBuilder {
 public:
-    ContentIdBuilder(const ContentIdKey& key, std::size_t plain_size);
+    /// `hash` must outlive it.
+    ContentIdBuilder(const ContentIdHash& hash, std::size_t plain_size);
     ContentIdBuilder(ContentIdBuilder&&) noexcept;
     ~ContentIdBuilder();
 
@@ -59,9 +79,7 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Safe to call from several threads at once; uses up to `worker_count` threads itself (one per
-/// MiB at most: starting a thread costs as much as hashing 64 KiB). Throws Error(io) if OpenSSL
-/// fails.
+/// ContentIdHash::compute(), for one content.
 [[nodiscard]] ContentId compute_content_id(const ContentIdKey& key, ByteView plain,
                                            std::size_t worker_count);
 

@@ -84,7 +84,7 @@ NamelessFile::NamelessFile(std::string directory)
     : directory_(std::move(directory)), fd_(make_nameless(directory_)) {}
 
 void NamelessFile::write_at(std::uint64_t offset, ByteView part) {
-    write_all_at(fd_.get(), offset, part, describe(directory_));
+    write_or_reserve_at(fd_.get(), offset, part, describe(directory_));
 }
 
 void NamelessFile::complete(std::uint64_t size, DiskWrite disk_write) {

@@ -46,7 +46,8 @@ public:
         complete(bytes.size(), disk_write);
     }
 
-    /// Writes a part; the parts come in any order. Throws Error(io).
+    /// Writes a part; the parts come in any order. One of zeros is reserved only: nearly empty
+    /// segments, of which archive_timeout makes many, are mostly that. Throws Error(io).
     void write_at(std::uint64_t offset, ByteView part);
 
     /// All of its `size` bytes have been written. Throws Error(io).

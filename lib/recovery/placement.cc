@@ -19,12 +19,12 @@ std::string temporary_prefix(const std::string& path) {
 
 Placement::Placement(const std::string& path)
     : is_asked_by_server_(is_asked_by_server(path)),
-      directory_(parent_directory(path)),
+      path_(path),
       file_(path, 0600, temporary_prefix(path)) {}
 
 void Placement::write_at(std::uint64_t offset, ByteView part) noexcept {
     try {
-        file_.write_at(offset, part);
+        write_or_reserve_at(file_.fd(), offset, part, path_);
     } catch (const Error& error) {
         const std::lock_guard lock(mutex_);
         if (!failure_) failure_ = error;
@@ -35,7 +35,7 @@ void Placement::commit() {
     if (failure_) throw Error(*failure_);
     if (!is_asked_by_server_) file_.sync();
     file_.commit_replacing();
-    if (!is_asked_by_server_) sync_directory(directory_);
+    if (!is_asked_by_server_) sync_directory(parent_directory(path_));
 }
 
 }  // namespace walden::recovery

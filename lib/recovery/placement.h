@@ -21,8 +21,9 @@ public:
     /// Makes the temporary. Throws Error(io).
     explicit Placement(const std::string& path);
 
-    /// Writes a part; the parts come in any order. A failure is told by commit(): who decodes has
-    /// nothing to do with it. Safe from several threads.
+    /// Writes a part, or reserves the place for one of zeros; the parts come in any order. A
+    /// failure is told by commit(): who decodes has nothing to do with it. Safe from several
+    /// threads.
     void write_at(std::uint64_t offset, ByteView part) noexcept;
 
     /// Gives the file its name, once all of it is written and proven. Throws Error(io).
@@ -30,7 +31,7 @@ public:
 
 private:
     bool is_asked_by_server_;
-    std::string directory_;
+    std::string path_;
     NewFile file_;
     std::mutex mutex_;
     std::optional<Error> failure_;  ///< the first one

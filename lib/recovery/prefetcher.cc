@@ -14,9 +14,9 @@ using Outcome = JobResult::Outcome;
 constexpr std::chrono::milliseconds heartbeat{500};
 /// Of descriptors, beside the budget of bytes.
 constexpr std::uint64_t depth_limit = 256;
-/// Segments that have been replayed and stay in memory for whoever comes just behind: an archiver
-/// of a standby, its own standbys.
-constexpr std::size_t kept_in_memory = 4;
+/// What has been replayed and stays in memory, at least one segment, for whoever comes just behind:
+/// an archiver of a standby, its own standbys.
+constexpr std::uint64_t kept_in_memory = std::uint64_t{64} << 20;
 
 std::uint64_t microseconds(std::chrono::nanoseconds duration) {
     return static_cast<std::uint64_t>(
@@ -218,7 +218,8 @@ void Prefetcher::run(std::unique_lock<std::mutex>& lock, PrefetchJob& job) {
 /// out of memory.
 std::vector<std::shared_ptr<const NamelessFile>> Prefetcher::take_replayed() {
     std::vector<std::shared_ptr<const NamelessFile>> replayed;
-    while (delivered_.size() > kept_in_memory) {
+    while (delivered_.size() > 1 &&
+           delivered_.size() * delivered_.back()->stamp().size > kept_in_memory) {
         replayed.push_back(std::move(delivered_.front()));
         delivered_.pop_front();
     }

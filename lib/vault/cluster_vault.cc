@@ -239,7 +239,7 @@ void ClusterVault::open_piece(const std::string& key, ByteView object, const Pie
 
 void ClusterVault::decode_unsealed(const Unsealed& unsealed, MutableByteView plain,
                                    const codec::DecodeObserver& observe) const {
-    crypto::ContentIdBuilder id(keys_.content_id_key(), plain.size());
+    crypto::ContentIdBuilder id(content_id_hash_, plain.size());
     codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain,
                        [&](std::size_t offset, ByteView part) {
                            id.add(offset, part);

@@ -54,6 +54,7 @@ public:
                  std::size_t worker_count)
         : storage_(storage),
           keys_(std::move(keys)),
+          content_id_hash_(keys_.content_id_key()),
           layout_(std::move(layout)),
           worker_count_(worker_count) {}
 
@@ -64,7 +65,7 @@ public:
     [[nodiscard]] ObjectStorage& storage() const { return storage_; }
 
     [[nodiscard]] crypto::ContentId content_id(ByteView plain) const {
-        return crypto::compute_content_id(keys_.content_id_key(), plain, worker_count_);
+        return content_id_hash_.compute(plain, worker_count_);
     }
 
     /// nullopt if the store positively has no such entry.
@@ -167,6 +168,7 @@ private:
 
     ObjectStorage& storage_;
     ClusterKeyring keys_;
+    crypto::ContentIdHash content_id_hash_;
     ClusterLayout layout_;
     std::size_t worker_count_;
 };

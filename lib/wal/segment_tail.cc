@@ -27,17 +27,6 @@ PageKind kind_of_page(const StoppedWalk& walk, std::uint32_t offset) {
 
 }  // namespace
 
-bool is_zero(ByteView bytes) {
-    constexpr std::size_t block = 512;  // long enough for vector code, short enough to stop early
-    while (bytes.size() >= block) {
-        std::uint64_t any = 0;
-        for (std::size_t i = 0; i < block; i += 8) any |= load_le<std::uint64_t>(&bytes[i]);
-        if (any != 0) return false;
-        bytes = bytes.subspan(block);
-    }
-    return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
 TailVerdict judge_tail(const StoppedWalk& walk) {
     bool any_stale = false;
     std::optional<std::uint32_t> noise;

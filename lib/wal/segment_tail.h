@@ -65,6 +65,4 @@ struct TailVerdict {
 
 [[nodiscard]] TailVerdict judge_tail(const StoppedWalk& walk);
 
-[[nodiscard]] bool is_zero(ByteView bytes);
-
 }  // namespace walden::wal

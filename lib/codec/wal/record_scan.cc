@@ -16,12 +16,6 @@ namespace {
 constexpr std::size_t content_size_min = std::size_t{64} << 10;
 constexpr std::uint32_t xid_samples_max = 32;
 
-[[nodiscard]] bool is_zero(ByteView bytes) {
-    // Each byte equals the one before, and the first is zero.
-    return bytes.empty() ||
-           (bytes[0] == std::byte{0} && equal(bytes.first(bytes.size() - 1), bytes.subspan(1)));
-}
-
 [[nodiscard]] bool is_crc_right(const std::byte* record, std::uint32_t total) {
     const std::uint32_t crc =
         crc32c({record + wal::record_header_size, total - wal::record_header_size},

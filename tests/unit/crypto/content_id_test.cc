@@ -97,16 +97,36 @@ TEST_CASE("a content id round trips through its one spelling", "[crypto][content
     CHECK_FALSE(parse_content_id("").has_value());
 }
 
+TEST_CASE("leaves of zeros that are remembered are the ones of their place",
+          "[crypto][content_id]") {
+    const ContentIdKey key = GENERATE(ContentIdKey{}, some_key());
+    const ContentIdHash hash(key);
+    // The second content has its zeros where the first has some, and elsewhere.
+    for (const std::size_t used : {300'000U, 5U, 1'000'000U}) {
+        Bytes plain = pattern(used);
+        plain.resize((2 << 20) + 77);
+        CHECK(hash.compute(plain, 1) == compute_content_id(key, plain, 1));
+        CHECK(hash.compute(plain, 3) == compute_content_id(key, plain, 1));
+    }
+    const Bytes zeros(3 * content_id_leaf_size);
+    Bytes other = zeros;
+    other.back() = std::byte{1};
+    CHECK(hash.compute(zeros, 1) != hash.compute(other, 1));
+    CHECK(hash.compute(zeros, 1) !=
+          hash.compute(ByteView(zeros).first(2 * content_id_leaf_size), 1));
+}
+
 TEST_CASE("a content id does not depend on the order in which its parts come",
           "[crypto][content_id]") {
     const Bytes plain = pattern((3 << 20) + 77);
     const ContentIdKey key = GENERATE(ContentIdKey{}, some_key());
-    ContentIdBuilder builder(key, plain.size());
+    const ContentIdHash hash(key);
+    ContentIdBuilder builder(hash, plain.size());
     constexpr std::size_t part_size = 3 * content_id_leaf_size;
     for (std::size_t i = plain.size() / part_size + 1; i-- > 0;) {
         const std::size_t offset = i * part_size;
-        builder.add(offset, ByteView(plain).subspan(
-                                offset, std::min(part_size, plain.size() - offset)));
+        builder.add(offset,
+                    ByteView(plain).subspan(offset, std::min(part_size, plain.size() - offset)));
     }
     CHECK(builder.finish() == compute_content_id(key, plain, 1));
 }
