@@ -33,6 +33,12 @@ std::optional<wal::SegmentName> find_span_end(const vault::ClusterVault& vault,
     return last;
 }
 
+bool has_segment(const wal::TimelineHistory& line, const wal::SegmentName& segment,
+                 wal::SegmentSize size) {
+    const auto timelines = line.timelines_of_segment(segment.segment_number, size);
+    return std::find(timelines.begin(), timelines.end(), segment.timeline) != timelines.end();
+}
+
 }  // namespace
 
 std::vector<wal::TimelineId> list_histories(const vault::ClusterVault& vault,
@@ -76,6 +82,23 @@ wal::TimelineHistory read_target_line(const vault::ClusterVault& vault,
             throw Error(ErrorKind::usage, format("\"{}\" is no timeline", target_timeline));
     }
     return read_history(vault, timeline).value_or(wal::TimelineHistory(timeline));
+}
+
+std::optional<wal::TimelineHistory> guess_line(const vault::ClusterVault& vault,
+                                               const wal::SegmentName& segment,
+                                               wal::SegmentSize size) {
+    const auto younger = list_histories(vault, segment.timeline);
+    std::size_t reads_left = guess_reads_max;
+    for (auto timeline = younger.rbegin(); timeline != younger.rend() && reads_left > 0;
+         ++timeline, --reads_left) {
+        try {
+            auto history = read_history(vault, *timeline);
+            if (history && has_segment(*history, segment, size)) return history;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<wal::SegmentName> find_line_end(const vault::ClusterVault& vault,

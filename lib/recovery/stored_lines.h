@@ -5,6 +5,7 @@
 #include "wal/file_name.h"
 #include "wal/timeline_history.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -29,6 +30,15 @@ namespace walden::recovery {
 [[nodiscard]] wal::TimelineHistory read_target_line(const vault::ClusterVault& vault,
                                                     std::string_view target_timeline,
                                                     wal::TimelineId from);
+
+/// The line that a server most likely follows which asks for `segment`: of the newest timeline that
+/// descends through it, as for recovery_target_timeline = latest. nullopt if no timeline is known
+/// to have left the segment's. One LIST and at most guess_reads_max histories; those that are
+/// damaged are passed over. Throws what the storage throws.
+inline constexpr std::size_t guess_reads_max = 4;
+[[nodiscard]] std::optional<wal::TimelineHistory> guess_line(const vault::ClusterVault& vault,
+                                                             const wal::SegmentName& segment,
+                                                             wal::SegmentSize size);
 
 /// The last segment of the line that the archive has, from segment number `from` on; nullopt if it
 /// has none of them. One LIST for each timeline up to the first that has one, newest first.

@@ -285,6 +285,35 @@ TEST_CASE("where the archive ends on a line that has just begun", "[target][line
           wal::SegmentName{1, 17});
 }
 
+TEST_CASE("the newest timeline that descends through a segment is likely to be followed",
+          "[target][line]") {
+    Archive archive;
+    const auto guess = [&](const wal::SegmentName& segment) -> wal::TimelineId {
+        const auto line = guess_line(archive.vault, segment, test_segment_size);
+        return line ? line->timeline() : 0;
+    };
+    CHECK(guess({1, 10}) == 0);
+    archive.put_history(2, "1\t0/F00028\tx\n");
+    archive.put_history(3, "1\t0/F00028\tx\n2\t0/1100028\tx\n");
+    archive.put_history(4, "1\t0/B00028\tx\n");
+    const auto before = archive.counting.counts();
+    CHECK(guess({1, 10}) == 4);
+    CHECK(archive.counting.counts().list_count - before.list_count == 1);
+    CHECK(archive.counting.counts().get_count - before.get_count == 1);
+    CHECK(guess({1, 12}) == 3);
+    CHECK(guess({2, 16}) == 3);
+    CHECK(guess({4, 20}) == 0);
+    // No more than a few are read, and damage is passed over.
+    for (wal::TimelineId timeline = 5; timeline < 40; ++timeline)
+        archive.put_history(timeline, "1\t0/100028\tx\n");
+    const auto many = archive.counting.counts();
+    CHECK(guess({1, 12}) == 0);
+    CHECK(archive.counting.counts().get_count - many.get_count == guess_reads_max);
+    archive.put_history(40, "1\t0/C00028\tx\n");
+    archive.put_history(41, "not a history\n");
+    CHECK(guess({1, 12}) == 40);
+}
+
 TEST_CASE("the line of a target timeline is the one that PostgreSQL follows", "[target][line]") {
     Archive archive;
     const auto timeline = [&](std::string_view setting, wal::TimelineId from) {
