@@ -42,7 +42,7 @@ void interpret(const Server& server, RecoveryTarget& target) {
         is_understood = lsn.has_value();
         if (lsn) target.lsn = *lsn;
     } else if (target.kind == TargetKind::xid) {
-        const auto xid = parse_target_xid(target.text);
+        const auto xid = parse_target_number(target.text);
         is_understood = xid.has_value();
         if (xid) target.xid = *xid;
     } else if (target.kind == TargetKind::time) {
@@ -72,6 +72,8 @@ RecoveryTarget ask_target(const Server& server) {
     target.is_inclusive = server.setting("recovery_target_inclusive") == "on";
     target.action = server.setting("recovery_target_action");
     target.timeline = server.setting("recovery_target_timeline");
+    if (const auto timeline = parse_target_number(target.timeline))
+        target.timeline = format("{}", *timeline);
     return target;
 }
 

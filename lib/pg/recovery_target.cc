@@ -16,7 +16,7 @@ std::string_view to_string(TargetKind kind) {
     return "none";
 }
 
-std::optional<std::uint32_t> parse_target_xid(std::string_view text) {
+std::optional<std::uint32_t> parse_target_number(std::string_view text) {
     int base = 10;
     if (text.starts_with("0x") || text.starts_with("0X")) {
         base = 16;

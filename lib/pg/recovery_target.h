@@ -31,12 +31,12 @@ struct RecoveryTarget {
     std::uint32_t xid = 0;
     bool is_inclusive = true;  ///< recovery_target_inclusive
     std::string action{};      ///< recovery_target_action
-    std::string timeline{};    ///< recovery_target_timeline: "latest", "current" or a number
+    std::string timeline{};  ///< recovery_target_timeline: "latest", "current" or a decimal number
 };
 
-/// The transaction that a recovery_target_xid names, as PostgreSQL reads it: decimal, or hex or
-/// octal by its prefix, and of a number with an epoch (pg_current_xact_id) the lower 32 bits.
-/// nullopt for what is no number.
-[[nodiscard]] std::optional<std::uint32_t> parse_target_xid(std::string_view text);
+/// The number that recovery_target_xid or recovery_target_timeline has, as PostgreSQL reads it:
+/// decimal, or hex or octal by its prefix, and of a transaction id with an epoch
+/// (pg_current_xact_id) the lower 32 bits. nullopt for what is no number.
+[[nodiscard]] std::optional<std::uint32_t> parse_target_number(std::string_view text);
 
 }  // namespace walden::pg

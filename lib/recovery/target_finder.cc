@@ -50,14 +50,13 @@ TargetPlace TargetFinder::find(const pg::RecoveryTarget& target) {
 
 /// Recovery ends at the first record that begins at the target or behind it.
 TargetPlace TargetFinder::locate(wal::Lsn lsn) {
-    const std::uint64_t number = segment_number_of(lsn, size_);
+    std::uint64_t number = segment_number_of(lsn, size_);
     const TargetPlace beyond{.reach = Reach::beyond_archive};
     if (!end_ || end_->segment_number < number) return beyond;
-    if (end_->segment_number == number) {
-        // Behind a switch there is nothing more in a segment.
-        const auto& facts = facts_of(number);
-        if (facts && lsn >= facts->valid_end) return beyond;
-    }
+    // Behind a switch there is nothing more in a segment.
+    const auto& facts = facts_of(number);
+    if (facts && lsn >= facts->valid_end) ++number;
+    if (end_->segment_number < number) return beyond;
     return {.reach = Reach::in_archive, .segment = name_of(number)};
 }
 

@@ -243,6 +243,16 @@ def says_why_not(scenario, archive, targets, gate):
     where = f"host={archive.primary.sockets} port={archive.primary.port}"
     text = archive.walden.run("walden", "status", "--conninfo", where).out
     check("target      not known: the server is not in recovery" in text, f"asked, it says so: {text}")
+    step("a server that does not answer, as behind a lock on a catalog, is not waited for")
+    primary = archive.primary
+    said = scenario.directory / "locker.out"
+    with open(said, "wb") as out:
+        scenario.start(["psql", "-X", "-h", primary.sockets, "-p", primary.port, "-d", "postgres", "-c", "begin",
+                        "-c", "lock table pg_proc", "-c", "select pg_sleep(1000)"],
+                       stdout=out, stderr=out)
+    wait_for(lambda: "LOCK TABLE" in said.read_text(encoding="utf-8"), "lock on pg_proc")
+    text = archive.walden.run("walden", "status", "--conninfo", where, deadline=60).out
+    check("target      not known: the server does not answer in time" in text, f"status ends: {text}")
 
 
 def body(scenario):

@@ -53,13 +53,13 @@ TEST_CASE("a directory with quotes stays one value of the connection string", "[
     CHECK(find_local_conninfo(scratch.path())->starts_with("host='" + scratch.path() + "/run' "));
 }
 
-TEST_CASE("a transaction id is read as PostgreSQL reads recovery_target_xid", "[pg][target]") {
-    CHECK(parse_target_xid("737") == 737U);
-    CHECK(parse_target_xid("0x1F") == 31U);
-    CHECK(parse_target_xid("017") == 15U);
-    CHECK(parse_target_xid("0") == 0U);
+TEST_CASE("the number of a target is read as PostgreSQL reads it", "[pg][target]") {
+    CHECK(parse_target_number("737") == 737U);
+    CHECK(parse_target_number("0x1F") == 31U);
+    CHECK(parse_target_number("017") == 15U);
+    CHECK(parse_target_number("0") == 0U);
     // Of pg_current_xact_id, with its epoch.
-    CHECK(parse_target_xid("4294967999") == 703U);
+    CHECK(parse_target_number("4294967999") == 703U);
     for (const char* const text : {"", "x", "12 ", "-1", "0x", "08"})
-        CHECK_FALSE(parse_target_xid(text).has_value());
+        CHECK_FALSE(parse_target_number(text).has_value());
 }

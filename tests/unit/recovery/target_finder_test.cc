@@ -124,7 +124,8 @@ TEST_CASE("a position is in its segment, or beyond the last record of the archiv
     // The last one ends with a switch 1000 bytes behind its beginning.
     CHECK(number_of(archive.find(lsn_target(14 * size + 999))) == 14);
     CHECK(archive.find(lsn_target(14 * size + 1000)).reach == Reach::beyond_archive);
-    CHECK(number_of(archive.find(lsn_target(13 * size + 1000))) == 13);
+    CHECK(number_of(archive.find(lsn_target(13 * size + 999))) == 13);
+    CHECK(number_of(archive.find(lsn_target(13 * size + 1000))) == 14);
     const auto beyond = archive.find(lsn_target(15 * size));
     CHECK(beyond.reach == Reach::beyond_archive);
     CHECK(beyond.archive_end == wal::SegmentName{1, 14});
