@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "recovery/stored_lines.h"
 #include "wal/segment_identity.h"
 #include "wal/timeline_history.h"
 
@@ -163,19 +164,11 @@ void Fetcher::require_no_later_switch(const wal::WalFileName& name,
                                       const std::string& file_name) const {
     const auto segment = wal::resolve_segment(name, settings_.segment_size);
     if (!segment) return;  // no cluster with such segments ever wrote it
-    const vault::ClusterLayout& layout = vault_.layout();
-    std::vector<std::string> keys;
     // A timeline descends from smaller ones only, so its descendants are listed behind it.
-    vault_.storage().list(layout.history_prefix(),
-                          layout.history_key(wal::timeline_part(name.timeline) + ".history"),
-                          [&](const vault::ObjectInfo& object) {
-                              keys.push_back(object.key);
-                              return true;
-                          });
-    for (const std::string& key : keys) {
+    for (const wal::TimelineId descendant : list_histories(vault_, name.timeline)) {
         const auto history =
             in_context([&] { return format("find out where timeline {} was left", name.timeline); },
-                       [&] { return read_history(key); });
+                       [&] { return read_history(vault_, descendant); });
         if (!history) continue;
         for (const wal::TimelineSpan& span : history->spans())
             if (span.timeline == name.timeline &&
@@ -190,20 +183,6 @@ void Fetcher::require_no_later_switch(const wal::WalFileName& name,
                         "backfill\" on the server that was promoted archives what its pg_wal "
                         "still has.");
     }
-}
-
-std::optional<wal::TimelineHistory> Fetcher::read_history(const std::string& key) const {
-    const auto name = wal::parse_wal_file_name(base_name(key));
-    if (!name || name->kind != wal::WalFileKind::history) return std::nullopt;
-    const auto stored = vault_.find_entry(key);
-    if (!stored) return std::nullopt;  // removed since it was listed
-    Bytes bytes;
-    vault_.read_contents(stored->entry, bytes);
-    auto parsed = wal::parse_timeline_history(bytes, name->timeline);
-    if (!parsed.history)
-        throw Error(ErrorKind::corrupt,
-                    format("timeline history \"{}\" is malformed: {}", key, parsed.reason));
-    return std::move(parsed.history);
 }
 
 void Fetcher::require_sound(const wal::WalFileName& name, const FetchedFile& file) const {

@@ -85,7 +85,6 @@ private:
     void require_absence_is_plausible(const wal::WalFileName& name,
                                       const std::string& file_name) const;
     void require_no_later_switch(const wal::WalFileName& name, const std::string& file_name) const;
-    [[nodiscard]] std::optional<wal::TimelineHistory> read_history(const std::string& key) const;
     void require_sound(const wal::WalFileName& name, const FetchedFile& file) const;
 
     const vault::ClusterVault& vault_;

@@ -1,5 +1,7 @@
 #include "recovery/prefetch_job.h"
 
+#include "recovery/stored_lines.h"
+
 #include <string_view>
 #include <utility>
 
@@ -55,6 +57,8 @@ JobResult perform(const PrefetchJob& job, const Source& source, const std::strin
     JobResult result{.segment_size = source.fetcher().segment_size()};
     if (job.purpose == Purpose::survey) {
         result.newest = find_newest(job, source);
+    } else if (job.purpose == Purpose::line) {
+        result.history = guess_line(source.vault(), *job.segment, result.segment_size);
     } else {
         auto entry = find(job, source);
         if (!entry) return result;

@@ -1,4 +1,4 @@
-// What a prefetcher's threads do: one file each, or a look at the archive's end.
+// What a prefetcher's threads do: one file each, or a look at the archive's lines and their ends.
 #pragma once
 
 #include "base/error.h"
@@ -20,6 +20,7 @@ enum class Purpose : std::uint8_t {
     answer,  ///< somebody waits for the file
     ahead,   ///< the server will ask for it
     survey,  ///< to know where the archive ends
+    line,    ///< to guess which line of descent the server follows
 };
 
 /// What came of a job.
@@ -27,8 +28,8 @@ struct JobResult {
     enum class Outcome : std::uint8_t { ready, absent, failed };
 
     Outcome outcome = Outcome::absent;
-    std::shared_ptr<const NamelessFile> file{};     ///< ready; but for a survey
-    std::optional<wal::TimelineHistory> history{};  ///< the file is this one
+    std::shared_ptr<const NamelessFile> file{};     ///< ready; but for a survey or a line
+    std::optional<wal::TimelineHistory> history{};  ///< the file is this one; line: the guess
     std::optional<wal::SegmentName> newest{};       ///< what a survey found
     std::optional<Error> error{};                   ///< failed
     wal::SegmentSize segment_size{};                ///< the archive's, unless it failed
@@ -38,7 +39,7 @@ struct JobResult {
 struct PrefetchJob {
     const std::string name{};
     const Purpose purpose = Purpose::answer;
-    const std::optional<wal::SegmentName> segment{};   ///< ahead: it; survey: where the server is
+    const std::optional<wal::SegmentName> segment{};   ///< ahead: it; else where the server is
     const std::optional<wal::TimelineHistory> line{};  ///< of a survey
 
     std::optional<JobResult> result{};  ///< nullopt until it is done

@@ -55,8 +55,16 @@ PrefetchStream::JobPointer PrefetchStream::begin_next() {
     return nullptr;
 }
 
+PrefetchStream::JobPointer PrefetchStream::begin_guess() {
+    if (!last_ || guess_ || line_.is_told()) return nullptr;
+    guess_ = std::make_shared<PrefetchJob>(
+        PrefetchJob{.name = "the line of descent", .purpose = Purpose::line, .segment = last_});
+    return guess_;
+}
+
 PrefetchStream::JobPointer PrefetchStream::begin_survey(Time now) {
-    if (!last_) return nullptr;
+    // The end is that of the line.
+    if (!last_ || (guess_ && !guess_->result)) return nullptr;
     const bool is_at_the_end = !newest_ || newest_->segment_number <= last_->segment_number;
     if (!is_at_the_end || (surveyed_at_ && now - *surveyed_at_ < survey_distance)) return nullptr;
     surveyed_at_ = now;
@@ -78,6 +86,7 @@ void PrefetchStream::remove(const JobPointer& job) {
 void PrefetchStream::note_end(const PrefetchJob& job, std::chrono::nanoseconds duration) {
     if (job.purpose == Purpose::ahead && job.is(Outcome::ready)) pace_.note_fetch(duration);
     if (job.result->newest) newest_ = job.result->newest;
+    if (&job == guess_.get() && job.result->history) line_.note_guess(*job.result->history);
 }
 
 bool PrefetchStream::is_over(const PrefetchJob& job, Time now) const {

@@ -55,6 +55,10 @@ public:
     /// that is absent, or has failed, nothing is tried. nullptr: there is nothing to do.
     [[nodiscard]] JobPointer begin_next();
 
+    /// The job to guess the line of descent, once, for a stream whose server has not told it: one
+    /// that had asked for its histories before the agent began. nullptr: it need not be done.
+    [[nodiscard]] JobPointer begin_guess();
+
     /// The job to look where the archive ends, for the time that is left: once, and when the end
     /// seems to have moved. nullptr: it need not be done.
     [[nodiscard]] JobPointer begin_survey(Time now);
@@ -92,6 +96,7 @@ private:
     std::map<std::string, JobPointer> ahead_;  ///< by name, in every state
     std::optional<wal::SegmentName> last_;     ///< delivered
     Time answered_at_{};
+    JobPointer guess_;                        ///< of the line; nullptr: not begun
     std::optional<wal::SegmentName> newest_;  ///< in the archive, when it was looked for
     std::optional<Time> surveyed_at_;
 };

@@ -196,6 +196,7 @@ Prefetcher::JobPointer Prefetcher::next_job(bool takes_all) {
     if (!takes_all || !stream_) return nullptr;
     if (!memory_.is_used_up())
         if (JobPointer job = stream_->begin_next()) return job;
+    if (JobPointer job = stream_->begin_guess()) return job;
     return stream_->begin_survey(Clock::now());
 }
 

@@ -10,6 +10,13 @@ void RecoveryLine::note_history(const wal::TimelineHistory& history) {
     last_.reset();
 }
 
+void RecoveryLine::note_guess(const wal::TimelineHistory& history) {
+    if (is_told() || !last_) return;
+    const auto timelines = history.timelines_of_segment(last_->segment_number, segment_size_);
+    if (std::find(timelines.begin(), timelines.end(), last_->timeline) != timelines.end())
+        line_ = history;
+}
+
 /// Whether a server that follows the line asks for this segment now.
 bool RecoveryLine::fits(const wal::SegmentName& name) const {
     if (!line_ || !line_->contains(name.timeline)) return false;

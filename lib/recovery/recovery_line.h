@@ -1,8 +1,8 @@
 // Which segment a recovery asks for next: along its line of descent, not "the next number".
 //
 // PostgreSQL tells the line by the histories it asks for before the first segment, and later by
-// the segments themselves. What is derived here is a guess that costs time when it is wrong, and
-// decides nothing.
+// the segments themselves. Who begins to listen in between is told what the archive suggests. What
+// is derived here is a guess that costs time when it is wrong, and decides nothing.
 #pragma once
 
 #include "wal/file_name.h"
@@ -22,6 +22,13 @@ public:
     /// The server was given a history: it looks for the newest timeline that it can follow, in
     /// ascending order, and follows the last that it gets.
     void note_history(const wal::TimelineHistory& history);
+
+    /// Nobody has told the line, and this one is likely. Ignored if a history was given, or the
+    /// last question was for a segment that is not of this line.
+    void note_guess(const wal::TimelineHistory& history);
+
+    /// Whether a history was given.
+    [[nodiscard]] bool is_told() const { return !histories_.empty(); }
 
     /// The server asks for a segment. For each number it asks along its line, newest timeline first
     /// (XLogFileReadAnyTLI): whoever asks otherwise follows another line.

@@ -70,6 +70,7 @@ int flush(const Common& common, const FlushOptions& options);
 
 struct StatusOptions {
     bool is_prometheus = false;
+    std::string conninfo;  ///< of a recovering server; empty: as postmaster.pid says
 };
 
 int status(const Common& common, const StatusOptions& options);

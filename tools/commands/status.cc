@@ -4,6 +4,8 @@
 #include "tools/cli/agent_place.h"
 #include "tools/cli/json.h"
 #include "tools/commands/commands.h"
+#include "tools/commands/recovery_report.h"
+#include "tools/commands/target_report.h"
 #include "tools/commands/text.h"
 
 #include <ctime>
@@ -18,6 +20,10 @@ struct Report {
     bool is_running = false;
     std::string note;  ///< why the agent does not tell, if one is there
     agent::AgentStatus status;
+    TargetReport target;
+
+    /// How long a segment's replay takes, 0 if that is not known.
+    [[nodiscard]] std::uint64_t replay_us() const { return status.recovery.replay_us; }
 };
 
 /// What can be known without an agent.
@@ -53,53 +59,11 @@ Report ask(const cli::Config& config) {
     return report;
 }
 
-std::string age_text(std::uint64_t seconds) {
-    if (seconds < 120) return format("{} s", seconds);
-    if (seconds < 7200) return format("{} min", seconds / 60);
-    return format("{:.1f} h", static_cast<double>(seconds) / 3600);
-}
-
 std::string moment_text(std::uint64_t unix_seconds) {
     return time_text(static_cast<std::int64_t>(unix_seconds));
 }
 
-std::string seconds_text(std::uint64_t microseconds) {
-    return format("{:.1f} s", static_cast<double>(microseconds) / 1e6);
-}
-
-std::string milliseconds_text(std::uint64_t microseconds) {
-    return format("{:.1f} ms", static_cast<double>(microseconds) / 1e3);
-}
-
-/// Of a hundred files delivered, those that were there when they were asked for.
-double hit_percentage(const recovery::PrefetchStatus& r) {
-    const std::uint64_t delivered = r.prefetched_count + r.awaited_count + r.fetched_count;
-    return delivered == 0 ? 0.0
-                          : 100.0 * static_cast<double>(r.prefetched_count) /
-                                static_cast<double>(delivered);
-}
-
-void print_recovery(const recovery::PrefetchStatus& r) {
-    if (r.question_count == 0) return;
-    print_line(format("recovery    {} files prefetched, {} awaited, {} fetched when asked for: {:.0f} % "
-                      "were there",
-                      r.prefetched_count, r.awaited_count, r.fetched_count, hit_percentage(r)));
-    print_line(format("            {} not in the archive, {} failures, {} prefetched in vain",
-                      r.absent_count, r.failure_count, r.discarded_count));
-    print_line(format("ahead       {} segments ({}) of {} wanted, {} being fetched", r.ready_count,
-                      size_text(r.ready_size), r.depth, r.in_flight));
-    print_line(format("pace        a segment is replayed in {}, fetched in {}; waited {} in all",
-                      milliseconds_text(r.replay_us), milliseconds_text(r.fetch_us),
-                      seconds_text(r.waited_us)));
-    if (!r.last_delivered.empty()) print_line(format("restored    {}", r.last_delivered));
-    if (!r.last_in_archive.empty())
-        print_line(format("to go       {} segments to the archive's end at {}, {} at this pace",
-                          r.remaining_count, r.last_in_archive,
-                          age_text((r.remaining_us + 999'999) / 1'000'000)));
-    if (!r.last_failure.empty()) print_line(format("trouble     {}", r.last_failure));
-}
-
-void print_text(const Report& report) {
+void print_agent(const Report& report) {
     const agent::AgentStatus& s = report.status;
     if (report.is_running)
         print_line(format("agent       pid {}, walden {}, since {}", s.pid, s.version,
@@ -130,28 +94,12 @@ void print_text(const Report& report) {
                       s.retry_count));
     if (!s.last_failure.empty())
         print_line(format("last error  {}: {}", moment_text(s.last_failure_at), s.last_failure));
-    print_recovery(s.recovery);
+    print_recovery(s.recovery, report.target);
 }
 
-cli::Json recovery_json(const recovery::PrefetchStatus& r) {
-    return {{"questions", r.question_count},
-            {"prefetched", r.prefetched_count},
-            {"awaited", r.awaited_count},
-            {"fetched", r.fetched_count},
-            {"not_there", r.absent_count},
-            {"failures", r.failure_count},
-            {"discarded", r.discarded_count},
-            {"waited_seconds", static_cast<double>(r.waited_us) / 1e6},
-            {"ahead", {{"count", r.ready_count}, {"size", r.ready_size}, {"depth", r.depth}}},
-            {"in_flight", r.in_flight},
-            {"memory_in_use", r.memory_in_use},
-            {"replay_seconds", static_cast<double>(r.replay_us) / 1e6},
-            {"fetch_seconds", static_cast<double>(r.fetch_us) / 1e6},
-            {"remaining", {{"count", r.remaining_count},
-                           {"seconds", static_cast<double>(r.remaining_us) / 1e6},
-                           {"end", r.last_in_archive}}},
-            {"last", r.last_delivered},
-            {"last_failure", r.last_failure}};
+void print_text(const Report& report) {
+    print_agent(report);
+    print_target(report.target, report.replay_us());
 }
 
 void print_json(const Report& report) {
@@ -179,37 +127,8 @@ void print_json(const Report& report) {
                             {"last_at", s.last_failure_at}};
         json["recovery"] = recovery_json(s.recovery);
     }
+    json["recovery_target"] = target_json(report.target, report.replay_us());
     cli::print_json(json);
-}
-
-template <class Metric>
-void print_recovery_metrics(const recovery::PrefetchStatus& r, const Metric& metric) {
-    const auto seconds = [](std::uint64_t us) { return static_cast<double>(us) / 1e6; };
-    metric("fetch_prefetched_files_total", "counter",
-           "Files that were there when recovery asked for them.", r.prefetched_count);
-    metric("fetch_awaited_files_total", "counter", "Files that were being fetched at the time.",
-           r.awaited_count);
-    metric("fetch_asked_files_total", "counter", "Files fetched only when they were asked for.",
-           r.fetched_count);
-    metric("fetch_absent_files_total", "counter", "Questions for files that are not in the archive.",
-           r.absent_count);
-    metric("fetch_failures_total", "counter", "Questions that could not be answered.",
-           r.failure_count);
-    metric("fetch_discarded_files_total", "counter", "Files prefetched in vain.",
-           r.discarded_count);
-    metric("fetch_waited_seconds_total", "counter", "How long recovery waited for answers.",
-           seconds(r.waited_us));
-    metric("fetch_ahead_files", "gauge", "Files that are prefetched.", r.ready_count);
-    metric("fetch_ahead_bytes", "gauge", "Their size.", r.ready_size);
-    metric("fetch_depth_files", "gauge", "Files that are to be ahead.", r.depth);
-    metric("replay_seconds_per_segment", "gauge", "How long a segment's replay takes.",
-           seconds(r.replay_us));
-    metric("fetch_seconds_per_segment", "gauge", "How long fetching a segment takes.",
-           seconds(r.fetch_us));
-    metric("recovery_remaining_files", "gauge", "Segments to the end of the archive, where known.",
-           r.remaining_count);
-    metric("recovery_remaining_seconds", "gauge", "Time to the end of the archive at this pace.",
-           seconds(r.remaining_us));
 }
 
 /// The text format 0.0.4 of Prometheus, for the node exporter's textfile collector.
@@ -225,6 +144,7 @@ void print_prometheus(const Report& report, const std::string& cluster) {
     metric("ready_files", "gauge", "Files that PostgreSQL wants archived.", s.ready_count);
     metric("ready_oldest_age_seconds", "gauge", "Since when the oldest of them has been waiting.",
            s.ready_oldest_age);
+    print_target_metrics(report.target, report.replay_us(), metric);
     if (!report.is_running) return;
     metric("ready_growth_per_hour", "gauge", "Growth of the backlog over the last minutes.",
            s.ready_growth);
@@ -254,7 +174,8 @@ void print_prometheus(const Report& report, const std::string& cluster) {
 
 int status(const Common& common, const StatusOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const Report report = ask(config);
+    Report report = ask(config);
+    report.target = find_target(config, options.conninfo);
     if (options.is_prometheus)
         print_prometheus(report, config.cluster);
     else if (common.output == Output::json)

@@ -1,10 +1,10 @@
 #include "tools/commands/text.h"
 
+#include "base/format.h"
+
 #include <array>
 #include <cstdio>
 #include <ctime>
-
-#include "base/format.h"
 
 namespace walden::commands {
 
@@ -46,6 +46,14 @@ std::string time_text(std::int64_t unix_seconds) {
     return utc(unix_seconds, "%Y-%m-%d %H:%M:%S UTC");
 }
 
-std::string now_rfc3339() { return utc(std::time(nullptr), "%Y-%m-%dT%H:%M:%SZ"); }
+std::string age_text(std::uint64_t seconds) {
+    if (seconds < 120) return format("{} s", seconds);
+    if (seconds < 7200) return format("{} min", seconds / 60);
+    return format("{:.1f} h", static_cast<double>(seconds) / 3600);
+}
+
+std::string now_rfc3339() {
+    return utc(std::time(nullptr), "%Y-%m-%dT%H:%M:%SZ");
+}
 
 }  // namespace walden::commands

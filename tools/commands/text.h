@@ -20,6 +20,9 @@ void print_line(std::string_view line);
 /// "2026-11-22 14:32:07 UTC" for Unix seconds.
 [[nodiscard]] std::string time_text(std::int64_t unix_seconds);
 
+/// "90 s", "45 min", "3.5 h".
+[[nodiscard]] std::string age_text(std::uint64_t seconds);
+
 /// The time now as RFC 3339 writes it, "2026-11-22T14:32:07Z".
 [[nodiscard]] std::string now_rfc3339();
 

@@ -76,6 +76,52 @@ TEST_CASE("a stream begins with the first segment that was delivered", "[prefetc
     CHECK(job->segment == wal::SegmentName{1, 11});
 }
 
+TEST_CASE("the line is guessed once by a stream that was not told it", "[prefetch]") {
+    PrefetchStream nothing(size, depth_max);
+    CHECK(nothing.begin_guess() == nullptr);
+    const auto history = *wal::parse_timeline_history(as_bytes("1\t0/C00028\tx\n"), 2).history;
+
+    SECTION("told by a history") {
+        nothing.note_history(history);
+        nothing.note_delivery({1, 10}, Origin::fetched, {});
+        CHECK(nothing.begin_guess() == nullptr);
+    }
+    SECTION("not told") {
+        Followed followed;
+        const auto guess = followed.stream.begin_guess();
+        REQUIRE(guess != nullptr);
+        CHECK(guess->purpose == Purpose::line);
+        CHECK(guess->segment == wal::SegmentName{1, 10});
+        CHECK(followed.stream.begin_guess() == nullptr);
+        // The archive's end is that of the line, so it is looked for afterwards.
+        CHECK(followed.stream.begin_survey(followed.now) == nullptr);
+
+        guess->result = JobResult{.outcome = Outcome::ready, .history = history};
+        followed.stream.note_end(*guess, std::chrono::milliseconds(1));
+        followed.deliver(11, Origin::fetched);
+        const auto job = followed.stream.begin_next();
+        REQUIRE(job != nullptr);
+        CHECK(job->segment == wal::SegmentName{2, 12});
+        CHECK(followed.stream.begin_guess() == nullptr);
+        const auto survey = followed.stream.begin_survey(followed.now);
+        REQUIRE(survey != nullptr);
+        CHECK(survey->line->timeline() == 2);
+    }
+    SECTION("guessing has failed, or was for another stream") {
+        Followed followed;
+        const auto guess = followed.stream.begin_guess();
+        guess->result = JobResult{.outcome = Outcome::failed};
+        followed.stream.note_end(*guess, std::chrono::milliseconds(1));
+        const PrefetchJob foreign{
+            .purpose = Purpose::line,
+            .result = JobResult{.outcome = Outcome::ready, .history = history}};
+        followed.stream.note_end(foreign, std::chrono::milliseconds(1));
+        followed.deliver(11, Origin::fetched);
+        CHECK(followed.stream.begin_next()->segment == wal::SegmentName{1, 12});
+        CHECK(followed.stream.begin_survey(followed.now) != nullptr);
+    }
+}
+
 TEST_CASE("each segment in reach is begun once, in order", "[prefetch]") {
     Followed followed;
     const auto jobs = followed.begin_all();

@@ -147,6 +147,45 @@ TEST_CASE("the next segments are there when they are asked for, across a switch"
     CHECK(std::filesystem::is_empty(running.scratch.path()));
 }
 
+TEST_CASE("an agent that begins in mid-recovery crosses the switch without a miss", "[prefetch]") {
+    Running running;
+    const auto& line = running.archive.line;
+    const auto before = running.counting.counts();
+    // No history was asked for: the agent before this one was asked.
+    CHECK(running.take(line[0]) == Origin::fetched);
+    await([&] { return running.prefetcher.status().last_in_archive == line.back(); });
+    CHECK(running.counting.counts().list_count - before.list_count == 2);  // histories, and the end
+    for (std::size_t i = 1; i < line.size(); ++i) {
+        await([&] {
+            const auto status = running.prefetcher.status();
+            return status.in_flight == 0 && status.ready_count > 0;
+        });
+        CHECK(running.take(line[i]) == Origin::prefetched);
+    }
+    CHECK(running.prefetcher.status().prefetched_count == line.size() - 1);
+}
+
+TEST_CASE("a server that stays on its timeline corrects a guess that is wrong", "[prefetch]") {
+    Running running;
+    // The old primary wrote on behind the switch.
+    const WalFile rest = make_line({.first = {1, 7}, .count = 1}).front();
+    const Fork fork = make_fork();
+    const Host old_primary;
+    old_primary.put_files({fork.parent[0], fork.parent[1]});
+    old_primary.push(make_vault(running.archive.storage), rest);
+    running.archive.files[rest.name] = rest.bytes;
+    CHECK(running.take(running.archive.line[0]) == Origin::fetched);
+    await([&] { return !running.prefetcher.status().last_in_archive.empty(); });
+    static_cast<void>(running.take(running.archive.line[1]));
+    await_rest(running.prefetcher);
+    static_cast<void>(running.take(rest.name));
+    await_rest(running.prefetcher);
+    // It goes no further on the guessed line.
+    CHECK(running.prefetcher.status().ready_count == 0);
+    CHECK(is_a<NotThere>(
+        running.prefetcher.fetch(to_string(wal::SegmentName{1, 8}, test_segment_size), stays)));
+}
+
 TEST_CASE("the archive's end and the time until then are told", "[prefetch]") {
     Running running;
     const auto& line = running.archive.line;

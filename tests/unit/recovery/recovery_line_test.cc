@@ -69,6 +69,40 @@ TEST_CASE("who stays on the older timeline follows another line", "[line]") {
     CHECK(names_of(line, 9) == "2 ");
 }
 
+TEST_CASE("a guess is the line until a question contradicts it", "[line]") {
+    const auto descendant = history(2, "1\t0/700028\tx\n");
+    RecoveryLine line(size);
+    line.note_guess(descendant);
+    CHECK_FALSE(line.line().has_value());
+    line.note_question({1, 5});
+    CHECK(names_of(line, 7) == "1 ");
+    line.note_guess(descendant);
+    CHECK_FALSE(line.is_told());
+    CHECK(names_of(line, 6) == "1 ");
+    CHECK(names_of(line, 7) == "2 1 ");
+
+    SECTION("the server goes on along it") {
+        line.note_question({2, 7});
+        CHECK(names_of(line, 8) == "2 ");
+    }
+    SECTION("the server stays on the older timeline") {
+        line.note_question({1, 7});
+        CHECK(names_of(line, 8) == "1 ");
+    }
+    SECTION("the server tells its line") {
+        line.note_history(history(3, "1\t0/600028\tx\n"));
+        CHECK(line.is_told());
+        line.note_guess(descendant);
+        line.note_question({1, 5});
+        CHECK(names_of(line, 6) == "3 1 ");
+    }
+    SECTION("the server is behind the switch already: the guess came too late") {
+        line.note_question({1, 9});
+        line.note_guess(descendant);
+        CHECK(names_of(line, 10) == "1 ");
+    }
+}
+
 TEST_CASE("as deep as the pace of both sides asks for", "[pace]") {
     ReplayPace pace;
     CHECK(pace.depth(100) > 0);
