@@ -23,8 +23,7 @@ import sys
 import threading
 
 from pg import BIN, SERVER_BIN, Cluster
-from restore_situation import (GROUPS, SPEAKER, describe, prepare,
-                               stop_where_a_standby_would_ask_again)
+from restore_situation import GROUPS, SPEAKER, describe, prepare
 from s3_store import S3Store
 from scenario import Failed, Skip, check, check_equal, main, step, wait_for
 from walden import Walden
@@ -155,9 +154,8 @@ def as_standby(situation, server, damage):
 
 
 def as_promoted(situation, server, damage):
-    """standby.signal and a promote request while the damage is there."""
-    if isinstance(situation.store, S3Store):
-        stop_where_a_standby_would_ask_again(situation)
+    """standby.signal and a promote request while the damage is there: must stop, also for what a
+    standby is told "not there" otherwise, and is a standby again when it is started."""
     server.launch()
     if damage.is_harmless:
         resume(situation, server, "recovering", damage.name)
@@ -169,7 +167,6 @@ def as_promoted(situation, server, damage):
         check_nothing_lost(situation, server, damage.name)
         check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
         check_reason(situation, server, damage)
-        (server.data / "promote").unlink(missing_ok=True)
         situation.repair()
         resume(situation, server, "recovering", f"after the repair of: {damage.name}")
     server.promote()
@@ -272,7 +269,6 @@ def body(scenario):
         raise Skip("there is no pg_rewind of that version")
     store = S3Store(scenario, "strict") if group == "network" else None
     situation = prepare(scenario, store)
-    situation.mode = mode
     if mode == "rewind":
         situation.victim = situation.last
         situation.neighbour = situation.before_the_victim_on_timeline_1()
