@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 
-from pg import BIN, SERVER_BIN, Cluster
+from pg import SERVER_BIN, Cluster
 from restore_situation import GROUPS, SPEAKER, describe, prepare
 from s3_store import S3Store
 from scenario import Failed, Skip, check, check_equal, main, step, wait_for
@@ -176,7 +176,7 @@ def as_promoted(situation, server, damage):
 def rewind(situation, server):
     """Runs pg_rewind, which calls restore_command; its words go into the server's log."""
     done = situation.scenario.run(
-        [BIN / "pg_rewind", "-D", server.data, "--source-pgdata", situation.successor, "-c",
+        [SERVER_BIN / "pg_rewind", "-D", server.data, "--source-pgdata", situation.successor, "-c",
          "--no-sync"], ok=False)
     with open(server.log_path, "a", encoding="utf-8") as log:
         log.write(done.text)
@@ -265,7 +265,7 @@ def deadline():
 
 def body(scenario):
     mode, group, *agents = sys.argv[1:]
-    if mode == "rewind" and SERVER_BIN != BIN:
+    if mode == "rewind" and not (SERVER_BIN / "pg_rewind").exists():
         raise Skip("there is no pg_rewind of that version")
     store = S3Store(scenario, "strict") if group == "network" else None
     situation = prepare(scenario, store)
