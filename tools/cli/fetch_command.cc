@@ -74,19 +74,6 @@ void explain_refusal(Error& error, pg::PromotionSign sign) {
     std::move(error).with_detail(std::move(detail)).with_hint(std::move(hint));
 }
 
-/// Archive recovery that is told "no such history" takes a wrong line of descent, so it is worth
-/// waiting for, and so does a promotion. A standby is not kept waiting otherwise: it asks again,
-/// and may be streaming by then.
-std::chrono::milliseconds patience_for(const Config& config, const Arguments& arguments) {
-    const auto patience = arguments.patience.value_or(config.fetch_deadline);
-    const bool waits_longer = arguments.operands[0].ends_with(".history") &&
-                              config.fetch_history_deadline > config.fetch_deadline &&
-                              !(is_asked_by_standby(config, arguments.operands[1]) &&
-                                find_promotion(config) == pg::PromotionSign::none);
-    return waits_longer ? patience + (config.fetch_history_deadline - config.fetch_deadline)
-                        : patience;
-}
-
 /// Whether "not there" makes PostgreSQL take its own copy, or is true of every archive. At the end
 /// of a recovery it asks for the history of the timeline that it leaves, to write the next one's.
 /// It has removed its signal files by then (13 to 18): refused, it would be a server of the old
@@ -97,6 +84,20 @@ bool is_known_without_archive(const Arguments& arguments) {
     return name.ends_with(".history") && is_servers_own(path) && !pg::is_in_archive_recovery(".") &&
            (name == "00000001.history" ||
             ::access((parent_directory(path) + "/" + name).c_str(), R_OK) == 0);
+}
+
+/// Archive recovery that is told "no such history" takes a wrong line of descent, so it is worth
+/// waiting for, and so does a promotion. A standby is not kept waiting otherwise: it asks again,
+/// and may be streaming by then.
+std::chrono::milliseconds patience_for(const Config& config, const Arguments& arguments) {
+    const auto patience = arguments.patience.value_or(config.fetch_deadline);
+    const bool waits_longer = arguments.operands[0].ends_with(".history") &&
+                              config.fetch_history_deadline > config.fetch_deadline &&
+                              !is_known_without_archive(arguments) &&
+                              !(is_asked_by_standby(config, arguments.operands[1]) &&
+                                find_promotion(config) == pg::PromotionSign::none);
+    return waits_longer ? patience + (config.fetch_history_deadline - config.fetch_deadline)
+                        : patience;
 }
 
 template <class Body>
@@ -138,13 +139,13 @@ int fetch_here(const Arguments& arguments, const StorageOpener& open) {
     try {
         placement = fetch(config, arguments, open);
     } catch (Error& error) {
-        if (!is_transient(error.kind())) throw;
         if (is_known_without_archive(arguments)) {
             report_error(error);
             report_note("answered \"not there\": PostgreSQL knows this history");
             return fetch_exit_not_there;
         }
-        if (!is_asked_by_standby(config, arguments.operands[1])) throw;
+        if (!is_transient(error.kind()) || !is_asked_by_standby(config, arguments.operands[1]))
+            throw;
         // What is requested behind this look has begun by the next call, which PostgreSQL makes
         // before it opens the database.
         if (const auto sign = find_promotion(config); sign != pg::PromotionSign::none) {
@@ -152,7 +153,10 @@ int fetch_here(const Arguments& arguments, const StorageOpener& open) {
             throw;
         }
         report_error(error);
-        report_note("answered \"not there\": this is a standby, PostgreSQL will ask again");
+        report_note(config.on_standby_error == OnStandbyError::ignore
+                        ? "answered \"not there\": this is a standby, and "
+                          "fetch.standby_on_error = \"ignore\""
+                        : "answered \"not there\": this is a standby, PostgreSQL will ask again");
         return fetch_exit_not_there;
     }
     if (!placement) {
