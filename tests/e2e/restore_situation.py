@@ -33,7 +33,6 @@ class Situation:
     successor: typing.Any  # and of the successor, stopped
     key_file: typing.Any
     key: bytes
-    mode: str = ""
     server: typing.Any = None  # the server under test
     reader: typing.Any = None  # and its Walden
 
@@ -185,15 +184,9 @@ def foreign(s):
 
 def remove_before_switch(s):
     """What a primary leaves that died before it archived its last complete segment. A standby is told
-    "not there", because it may have the segment in pg_wal or get it by streaming; this one cannot,
-    and one that is promoted by itself is to be configured to stop."""
+    "not there", because it may have the segment in pg_wal or get it by streaming, until it is
+    promoted; this one cannot."""
     s.store.remove(s.store.entry(s.last))
-    stop_where_a_standby_would_ask_again(s)
-
-
-def stop_where_a_standby_would_ask_again(s):
-    if s.mode == "promote":
-        s.reader.configure(fetch={"standby_on_error": "stop"})
 
 
 # No right to read is not a passing trouble: on a standby exit code 1 would make PostgreSQL ask

@@ -153,6 +153,8 @@ def on_standby(s, walden, wal):
     check_equal(walden.fetch(*history, cwd=standby).code, 1, "history, store gone, retry")
     # A person, or pg_rewind, is told the truth in any directory.
     check_refused(walden.fetch(history[0], "history", cwd=standby), 200, "history, not the server")
+    promoted_meanwhile(s, walden, standby, segment, history)
+    history_without_archive(s, walden)
     walden.configure(fetch={"standby_on_error": "stop"})
     check_refused(walden.fetch(*history, cwd=standby), 200, "history, store gone, stop")
     check_refused(walden.fetch(*segment, cwd=standby), 200, "segment, store gone, stop")
@@ -162,6 +164,37 @@ def on_standby(s, walden, wal):
     check_refused(walden.fetch(*segment, cwd=standby), 202, "a corrupt segment is not transient")
     store.reset()
     check(not any((standby / "pg_wal").iterdir()), "nothing was left in pg_wal")
+
+
+def promoted_meanwhile(s, walden, standby, *questions):
+    step("while it is promoted, doubt is refused, unless the operator allows it (fault 46)")
+    request = s.write(standby / "promote", "")
+    for question in questions:
+        check_refused(walden.fetch(*question, cwd=standby), 200, f"{question}, promoted", "ignore")
+    walden.configure(fetch={"standby_on_error": "ignore"})
+    for question in questions:
+        check_equal(walden.fetch(*question, cwd=standby).code, 1, f"{question}, promoted, ignore")
+    walden.configure(fetch=dict.fromkeys(["standby_on_error"]))
+    request.unlink()
+
+
+def history_without_archive(s, walden):
+    step("the history of the timeline that a promotion leaves: PostgreSQL has removed the signal file")
+    place = s.make_directory(s.directory / "leaving")
+    s.make_directory(place / "pg_wal")
+    question = ("00000002.history", "pg_wal/RECOVERYHISTORY")
+    check_refused(walden.fetch(*question, cwd=place), 200, "nobody else has it")
+    s.write(place / "pg_wal" / question[0], "1\t0/1000000\tno reason\n")
+    check_equal(walden.fetch(*question, cwd=place).code, 1, "pg_wal has it")
+    check_equal(walden.fetch("00000001.history", question[1], cwd=place).code, 1, "there is none")
+    key = walden.key_file.read_bytes()
+    walden.key_file.unlink()
+    check_equal(walden.fetch(*question, cwd=place).code, 1, "pg_wal has it, whatever is wrong here")
+    s.write(walden.key_file, key)
+    segment = ("000000010000000000000001", "pg_wal/RECOVERYXLOG")
+    check_refused(walden.fetch(*segment, cwd=place), 200, "not for a segment")
+    s.write(place / "recovery.signal", "")
+    check_refused(walden.fetch(*question, cwd=place), 200, "not in recovery")
 
 
 def full_disk(s, walden, wal):

@@ -22,9 +22,8 @@ import signal
 import sys
 import threading
 
-from pg import BIN, SERVER_BIN, Cluster
-from restore_situation import (GROUPS, SPEAKER, describe, prepare,
-                               stop_where_a_standby_would_ask_again)
+from pg import SERVER_BIN, Cluster
+from restore_situation import GROUPS, SPEAKER, describe, prepare
 from s3_store import S3Store
 from scenario import Failed, Skip, check, check_equal, main, step, wait_for
 from walden import Walden
@@ -155,9 +154,8 @@ def as_standby(situation, server, damage):
 
 
 def as_promoted(situation, server, damage):
-    """standby.signal and a promote request while the damage is there."""
-    if isinstance(situation.store, S3Store):
-        stop_where_a_standby_would_ask_again(situation)
+    """standby.signal and a promote request while the damage is there: must stop, also for what a
+    standby is told "not there" otherwise, and is a standby again when it is started."""
     server.launch()
     if damage.is_harmless:
         resume(situation, server, "recovering", damage.name)
@@ -169,7 +167,6 @@ def as_promoted(situation, server, damage):
         check_nothing_lost(situation, server, damage.name)
         check_equal(server.state(), "stopped", f"{damage.name}: state of the server")
         check_reason(situation, server, damage)
-        (server.data / "promote").unlink(missing_ok=True)
         situation.repair()
         resume(situation, server, "recovering", f"after the repair of: {damage.name}")
     server.promote()
@@ -179,7 +176,7 @@ def as_promoted(situation, server, damage):
 def rewind(situation, server):
     """Runs pg_rewind, which calls restore_command; its words go into the server's log."""
     done = situation.scenario.run(
-        [BIN / "pg_rewind", "-D", server.data, "--source-pgdata", situation.successor, "-c",
+        [SERVER_BIN / "pg_rewind", "-D", server.data, "--source-pgdata", situation.successor, "-c",
          "--no-sync"], ok=False)
     with open(server.log_path, "a", encoding="utf-8") as log:
         log.write(done.text)
@@ -268,11 +265,10 @@ def deadline():
 
 def body(scenario):
     mode, group, *agents = sys.argv[1:]
-    if mode == "rewind" and SERVER_BIN != BIN:
+    if mode == "rewind" and not (SERVER_BIN / "pg_rewind").exists():
         raise Skip("there is no pg_rewind of that version")
     store = S3Store(scenario, "strict") if group == "network" else None
     situation = prepare(scenario, store)
-    situation.mode = mode
     if mode == "rewind":
         situation.victim = situation.last
         situation.neighbour = situation.before_the_victim_on_timeline_1()

@@ -341,10 +341,13 @@ std::vector<Setting> all_settings() {
              c.agent_memory = size_of(n, std::size_t{16} << 20, std::size_t{64} << 30);
          }},
         {{"fetch.standby_on_error", "\"retry\"",
-          "a standby whose store cannot be reached: \"retry\" (PostgreSQL asks again) or \"stop\" it"},
+          "a standby whose store cannot be reached: \"retry\" (PostgreSQL asks again; stop it if it "
+          "is being promoted), \"stop\" it, or \"ignore\" (retry, and promote with less)"},
          [](Config& c, const toml::node& n) {
              c.on_standby_error = choice_of<OnStandbyError>(
-                 n, {{"retry", OnStandbyError::retry}, {"stop", OnStandbyError::stop}});
+                 n, {{"retry", OnStandbyError::retry},
+                     {"stop", OnStandbyError::stop},
+                     {"ignore", OnStandbyError::ignore}});
          }},
         {{"fetch.on_damaged_wal", "\"refuse\"",
           "a segment that was damaged already when it was archived: \"refuse\" it, or \"deliver\" "

@@ -18,7 +18,11 @@ namespace walden::cli {
 
 inline constexpr std::string_view default_config_path = "/etc/walden/walden.toml";
 
-enum class OnStandbyError : std::uint8_t { retry, stop };
+enum class OnStandbyError : std::uint8_t {
+    retry,   ///< "not there", as PostgreSQL asks again, unless the standby is being promoted
+    stop,    ///< refused, which shuts the standby down
+    ignore,  ///< "not there", whatever a promotion loses by it
+};
 
 struct Config {
     std::string path;          ///< the file it came from, absolute if read from a file

@@ -24,8 +24,9 @@ started when it is not there. Without one this program does the work itself.
 
 Exit status:
     0  delivered: complete, verified, equal to what was archived
-    1  the archive was asked and positively has no such file. On a standby also: the store cannot
-       be reached, and PostgreSQL will ask again (fetch.standby_on_error)
+    1  the archive was asked and positively has no such file. On a standby that is not being
+       promoted also: the store cannot be reached, and PostgreSQL will ask again
+       (fetch.standby_on_error)
   200  the store cannot be reached, or does not let us in
   201  configuration or key
   202  the file is damaged, or missing where it must be

@@ -223,7 +223,7 @@ TEST_CASE("a value of another type or range is refused with what it must be (fau
     refused("codec.method = \"Zstd\"", "\"wal\" or \"zstd\" or \"lz4\" or \"none\"");
     refused("archive.on_damaged_wal = \"ignore\"", "\"archive\" or \"refuse\"");
     refused("fetch.on_damaged_wal = \"archive\"", "\"refuse\" or \"deliver\"");
-    refused("fetch.standby_on_error = true", "\"retry\" or \"stop\"");
+    refused("fetch.standby_on_error = true", "\"retry\" or \"stop\" or \"ignore\"");
     refused("store.id = \"0011\"", "32 hex digits");
     refused("store.id = \"0011223344556677889900aabbccddeg\"", "32 hex digits");
     for (const char* name : {"../x", "a/b", "", "a b"}) {
