@@ -79,6 +79,17 @@ void check_plain(ByteView encoded, std::size_t plain_size) {
                                                encoded.size(), plain_size));
 }
 
+/// Before memory is taken: what ten bytes announce must not decide how much.
+void check(CodecId codec, ByteView encoded, std::size_t plain_size) {
+    check_size(plain_size, ErrorKind::corrupt);
+    if (codec == CodecId::wal)
+        wal_codec::check_wal(encoded, plain_size);
+    else if (decoder_of(codec))
+        check_blocks(encoded, plain_size);
+    else
+        check_plain(encoded, plain_size);
+}
+
 }  // namespace
 
 std::string_view to_string(CodecId id) {
@@ -112,14 +123,7 @@ Encoded encode(ByteView plain, const EncodeOptions& options) {
 
 void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
             Bytes& out) {
-    // Before the buffer: what ten bytes announce must not decide how much memory is taken.
-    check_size(plain_size, ErrorKind::corrupt);
-    if (codec == CodecId::wal)
-        wal_codec::check_wal(encoded, plain_size);
-    else if (decoder_of(codec))
-        check_blocks(encoded, plain_size);
-    else
-        check_plain(encoded, plain_size);
+    check(codec, encoded, plain_size);
     out.resize(plain_size);
     decode_into(codec, encoded, worker_count, out);
 }
@@ -142,6 +146,17 @@ void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, Muta
             std::memcpy(part.data(), encoded.data() + offset, size);
             observe(offset, part);
         });
+}
+
+void show(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
+          const DecodeObserver& observe) {
+    check_size(plain_size, ErrorKind::corrupt);
+    if (codec == CodecId::wal)
+        return wal_codec::show_wal(encoded, plain_size, worker_count, observe);
+    Bytes plain;
+    check(codec, encoded, plain_size);
+    plain.resize(plain_size);
+    decode_into(codec, encoded, worker_count, plain, observe);
 }
 
 }  // namespace walden::codec

@@ -69,8 +69,8 @@ void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t
             Bytes& out);
 
 /// Called with each part of the plain bytes as soon as it is decoded, on one of the threads that
-/// work on it: what is in the cache is hashed in half the time. `offset` is a multiple of decode_step_size, and
-/// the part ends at another one or with the content.
+/// work on it: what is in the cache is hashed in half the time. `offset` is a multiple of
+/// decode_step_size, and the part ends at another one or with the content.
 using DecodeObserver = std::function<void(std::size_t offset, ByteView part)>;
 
 inline constexpr std::size_t decode_step_size = std::size_t{256} << 10;
@@ -79,5 +79,10 @@ inline constexpr std::size_t decode_step_size = std::size_t{256} << 10;
 void decode_into(
     CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out,
     const DecodeObserver& observe = [](std::size_t, ByteView) {});
+
+/// The same for a content of `plain_size` bytes, at most plain_size_max, that nobody keeps: what
+/// `observe` sees is gone when that returns, and a WAL content never lies in memory as a whole.
+void show(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
+          const DecodeObserver& observe);
 
 }  // namespace walden::codec

@@ -68,7 +68,8 @@ public:
     ~ContentIdBuilder();
 
     /// Takes the plain bytes at `offset`, a multiple of the leaf size; they end at another one or
-    /// with the content. Safe from several threads for parts that do not overlap.
+    /// with the content. A part that comes again takes the place of what it was. Safe from several
+    /// threads for parts that do not overlap.
     void add(std::size_t offset, ByteView part);
 
     /// The id, once every byte has been added.

@@ -43,12 +43,26 @@ wal::WalFileName require_wal_file_name(const std::string& file_name) {
     return *name;
 }
 
+/// The largest page that PostgreSQL can be built with.
+constexpr std::uint64_t page_size_max = 64 << 10;
+/// A line for each of a hundred thousand timelines.
+constexpr std::uint64_t history_size_max = 16 << 20;
+
+bool is_segment(const wal::WalFileName& name) {
+    return name.kind == wal::WalFileKind::segment || name.kind == wal::WalFileKind::partial;
+}
+
 }  // namespace
 
 std::optional<FetchedFile> Fetcher::fetch(const std::string& file_name) const {
     auto entry = locate(file_name);
     if (!entry) return std::nullopt;
-    return read(file_name, std::move(*entry));
+    FetchedFile file{.entry = std::move(*entry), .bytes = {}};
+    file.bytes.resize(file.entry.plain_size);
+    show(file_name, file.entry, [&](std::size_t offset, ByteView part) {
+        std::ranges::copy(part, file.bytes.begin() + static_cast<std::ptrdiff_t>(offset));
+    });
+    return file;
 }
 
 std::optional<vault::Entry> Fetcher::locate(const std::string& file_name) const {
@@ -71,21 +85,39 @@ std::optional<vault::Entry> Fetcher::find_entry(const std::string& file_name) co
     return std::move(stored->entry);
 }
 
-FetchedFile Fetcher::read(const std::string& file_name, vault::Entry entry,
-                          const codec::DecodeObserver& observe) const {
+std::optional<wal::TimelineHistory> Fetcher::show(const std::string& file_name,
+                                                  const vault::Entry& entry,
+                                                  const codec::DecodeObserver& observe) const {
     const wal::WalFileName name = require_wal_file_name(file_name);
-    return in_context([&] { return format("fetch {}", file_name); },
-                      [&] {
-                          FetchedFile file{.entry = std::move(entry), .bytes = {}};
-                          if (file.entry.file_name != file_name ||
-                              file.entry.system_identifier != settings_.system_identifier)
-                              throw Error(ErrorKind::corrupt, format("entry names {} of cluster {}",
-                                                                     file.entry.file_name,
-                                                                     file.entry.system_identifier));
-                          vault_.read_contents(file.entry, file.bytes, observe);
-                          require_sound(name, file);
-                          return file;
-                      });
+    const auto show_to = [&](const codec::DecodeObserver& see) {
+        if (entry.file_name != file_name || entry.system_identifier != settings_.system_identifier)
+            throw Error(ErrorKind::corrupt, format("entry names {} of cluster {}", entry.file_name,
+                                                   entry.system_identifier));
+        vault_.show_contents(entry, see);
+    };
+    return in_context(
+        [&] { return format("fetch {}", file_name); },
+        [&]() -> std::optional<wal::TimelineHistory> {
+            // What is looked at: of a segment the first page, of a history all.
+            const std::uint64_t kept_max = is_segment(name) ? page_size_max : history_size_max;
+            Bytes kept(std::min(entry.plain_size, kept_max));
+            show_to([&](std::size_t offset, ByteView part) {
+                if (offset < kept.size())
+                    std::ranges::copy(part.first(std::min(part.size(), kept.size() - offset)),
+                                      kept.begin() + static_cast<std::ptrdiff_t>(offset));
+                observe(offset, part);
+            });
+            if (is_segment(name)) require_sound(name, entry, kept);
+            if (name.kind != wal::WalFileKind::history) return std::nullopt;
+            if (kept.size() < entry.plain_size)
+                throw Error(ErrorKind::corrupt,
+                            format("timeline history of {} bytes is malformed", entry.plain_size));
+            auto parsed = wal::parse_timeline_history(kept, name.timeline);
+            if (!parsed.history)
+                throw Error(ErrorKind::corrupt,
+                            format("timeline history is malformed: {}", parsed.reason));
+            return std::move(parsed.history);
+        });
 }
 
 std::optional<vault::StoredEntry> Fetcher::find(const wal::WalFileName& name,
@@ -185,28 +217,22 @@ void Fetcher::require_no_later_switch(const wal::WalFileName& name,
     }
 }
 
-void Fetcher::require_sound(const wal::WalFileName& name, const FetchedFile& file) const {
-    if (name.kind == wal::WalFileKind::history) {
-        const auto parsed = wal::parse_timeline_history(file.bytes, name.timeline);
-        if (!parsed.history)
-            throw Error(ErrorKind::corrupt,
-                        format("timeline history is malformed: {}", parsed.reason));
-        return;
-    }
-    if (name.kind != wal::WalFileKind::segment && name.kind != wal::WalFileKind::partial) return;
+void Fetcher::require_sound(const wal::WalFileName& name, const vault::Entry& entry,
+                            ByteView first_page) const {
     const auto segment = wal::resolve_segment(name, settings_.segment_size);
     if (!segment)
         throw Error(ErrorKind::foreign,
                     format("a cluster with segments of {} bytes has no such segment",
                            settings_.segment_size.bytes()));
     const auto mismatch =
-        wal::check_segment_identity(file.bytes, {.name = *segment,
-                                                 .segment_size = settings_.segment_size,
-                                                 .system_identifier = settings_.system_identifier,
-                                                 .major_version = std::nullopt});
+        wal::check_segment_identity(first_page, entry.plain_size,
+                                    {.name = *segment,
+                                     .segment_size = settings_.segment_size,
+                                     .system_identifier = settings_.system_identifier,
+                                     .major_version = std::nullopt});
     if (mismatch) throw Error(wal::error_kind(mismatch->problem), mismatch->text);
 
-    const auto facts = wal::decode_facts(file.entry.facts);
+    const auto facts = wal::decode_facts(entry.facts);
     if (!facts) throw Error(ErrorKind::corrupt, "entry has no readable WAL facts");
     if (name.kind == wal::WalFileKind::segment && facts->is_damaged() &&
         settings_.on_damaged_wal == DamagedWalPolicy::refuse)

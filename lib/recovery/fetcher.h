@@ -64,14 +64,12 @@ public:
     /// judged (a hole? not yet published?). For working ahead.
     [[nodiscard]] std::optional<vault::Entry> find_entry(const std::string& file_name) const;
 
-    /// The file of an entry that was found for the same name.
-    [[nodiscard]] FetchedFile read(const std::string& file_name, vault::Entry entry) const {
-        return read(file_name, std::move(entry), [](std::size_t, ByteView) {});
-    }
-
-    /// The same, with an observer of what is not proven yet (ClusterVault::read_contents).
-    [[nodiscard]] FetchedFile read(const std::string& file_name, vault::Entry entry,
-                                   const codec::DecodeObserver& observe) const;
+    /// Shows the file of an entry that was found for the same name, as
+    /// ClusterVault::show_contents() does: what was seen is proven when this returns. The history
+    /// that the file is, if it is one.
+    std::optional<wal::TimelineHistory> show(const std::string& file_name,
+                                             const vault::Entry& entry,
+                                             const codec::DecodeObserver& observe) const;
 
     [[nodiscard]] wal::SegmentSize segment_size() const { return settings_.segment_size; }
 
@@ -85,7 +83,8 @@ private:
     void require_absence_is_plausible(const wal::WalFileName& name,
                                       const std::string& file_name) const;
     void require_no_later_switch(const wal::WalFileName& name, const std::string& file_name) const;
-    void require_sound(const wal::WalFileName& name, const FetchedFile& file) const;
+    void require_sound(const wal::WalFileName& name, const vault::Entry& entry,
+                       ByteView first_page) const;
 
     const vault::ClusterVault& vault_;
     FetchSettings settings_;

@@ -11,15 +11,10 @@ namespace {
 
 constexpr std::size_t survey_count_max = 100'000;
 
-/// What the reading of a file takes: the plain bytes, the object and what it holds, opened.
+/// What the reading of a file takes: a copy of the plain bytes at most, in which the codec works,
+/// the object and what it holds, opened.
 std::uint64_t memory_for(const vault::Entry& entry) {
     return entry.plain_size + 2 * entry.stored_size();
-}
-
-std::optional<wal::TimelineHistory> history_in(const std::string& file_name, ByteView bytes) {
-    const auto name = wal::parse_wal_file_name(file_name);
-    if (!name || name->kind != wal::WalFileKind::history) return std::nullopt;
-    return wal::parse_timeline_history(bytes, name->timeline).history;
 }
 
 /// What is ahead decides nothing, so an entry is enough to tell whether it is there.
@@ -64,13 +59,12 @@ JobResult perform(const PrefetchJob& job, const Source& source, const std::strin
         if (!entry) return result;
         const MemoryBudget::Share share(memory, memory_for(*entry));
         const auto file = std::make_shared<NamelessFile>(directory);
-        const FetchedFile fetched = source.fetcher().read(
-            job.name, std::move(*entry),
+        result.history = source.fetcher().show(
+            job.name, *entry,
             [&](std::size_t offset, ByteView part) { file->write_at(offset, part); });
-        file->complete(fetched.bytes.size(),
+        file->complete(entry->plain_size,
                        job.purpose == Purpose::ahead ? DiskWrite::complete : DiskWrite::begun);
         result.file = file;
-        result.history = history_in(job.name, fetched.bytes);
     }
     result.outcome = JobResult::Outcome::ready;
     return result;

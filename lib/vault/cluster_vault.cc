@@ -20,6 +20,10 @@ bool is_damage(const Error& error) {
     return error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::foreign;
 }
 
+[[noreturn]] void fail_content_id(const Entry& entry) {
+    throw Error(ErrorKind::corrupt, format("content id of \"{}\" does not match", entry.file_name));
+}
+
 }  // namespace
 
 std::optional<Bytes> ClusterVault::get_record(ObjectKind kind, const std::string& key,
@@ -228,25 +232,19 @@ bool ClusterVault::has_whole_contents(const Entry& entry) const {
     }
 }
 
-void ClusterVault::open_piece(const std::string& key, ByteView object, const Piece& piece,
-                              MutableByteView plain, const codec::DecodeObserver& observe) const {
-    const Unsealed unsealed =
-        unseal_object(keys_, {.kind = ObjectKind::content, .key = key}, object);
-    if (unsealed.plain_size != piece.plain_size || unsealed.content_id != piece.content_id)
-        throw Error(ErrorKind::corrupt, "content is not the one that the entry names");
-    decode_unsealed(unsealed, plain, observe);
-}
-
-void ClusterVault::decode_unsealed(const Unsealed& unsealed, MutableByteView plain,
-                                   const codec::DecodeObserver& observe) const {
-    crypto::ContentIdBuilder id(content_id_hash_, plain.size());
-    codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain,
-                       [&](std::size_t offset, ByteView part) {
-                           id.add(offset, part);
-                           observe(offset, part);
-                       });
+void ClusterVault::prove_content(
+    const Unsealed& unsealed,
+    const std::function<void(const codec::DecodeObserver&)>& decode) const {
+    crypto::ContentIdBuilder id(content_id_hash_, unsealed.plain_size);
+    decode([&](std::size_t offset, ByteView part) { id.add(offset, part); });
     if (id.finish() != unsealed.content_id)
         throw Error(ErrorKind::corrupt, "content id of the decoded bytes does not match");
+}
+
+void ClusterVault::decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const {
+    prove_content(unsealed, [&](const codec::DecodeObserver& see) {
+        codec::decode_into(unsealed.codec, unsealed.encoded, worker_count_, plain, see);
+    });
 }
 
 void ClusterVault::open_content(const std::string& key, ByteView object, Bytes& plain) const {
@@ -256,23 +254,22 @@ void ClusterVault::open_content(const std::string& key, ByteView object, Bytes& 
         throw Error(ErrorKind::corrupt,
                     format("content of {} bytes is larger than any", unsealed.plain_size));
     plain.resize(static_cast<std::size_t>(unsealed.plain_size));
-    decode_unsealed(unsealed, plain, [](std::size_t, ByteView) {});
+    decode_unsealed(unsealed, plain);
 }
 
-void ClusterVault::read_contents(const Entry& entry, Bytes& plain,
-                                 const codec::DecodeObserver& observe) const {
-    plain.resize(entry.plain_size);
-    MutableByteView rest(plain);
+void ClusterVault::open_pieces(const Entry& entry, const TakePiece& take) const {
+    std::size_t begin = 0;
     for (const Piece& piece : entry.pieces) {
-        const std::size_t begin = plain.size() - rest.size();
-        const auto observe_piece = [&](std::size_t offset, ByteView part) {
-            observe(begin + offset, part);
-        };
         const auto open = [&](const std::string& key, ByteView object) {
             in_context([&] { return format("open content \"{}\"", key); },
                        [&] {
-                           open_piece(key, object, piece, rest.first(piece.plain_size),
-                                      observe_piece);
+                           const Unsealed unsealed = unseal_object(
+                               keys_, {.kind = ObjectKind::content, .key = key}, object);
+                           if (unsealed.plain_size != piece.plain_size ||
+                               unsealed.content_id != piece.content_id)
+                               throw Error(ErrorKind::corrupt,
+                                           "content is not the one that the entry names");
+                           take(unsealed, begin);
                        });
         };
         const std::string key = layout_.content_key(entry.file_name, piece.content_id);
@@ -281,12 +278,33 @@ void ClusterVault::read_contents(const Entry& entry, Bytes& plain,
         else if (!find_copy(key, open))
             throw Error(ErrorKind::corrupt,
                         format("content \"{}\" is missing, its entry is there", key));
-        rest = rest.subspan(piece.plain_size);
+        begin += piece.plain_size;
     }
-    assert(rest.empty());  // decode_entry checked that the sizes add up
-    if (entry.pieces.size() > 1 && content_id(plain) != entry.content_id)
-        throw Error(ErrorKind::corrupt,
-                    format("content id of \"{}\" does not match", entry.file_name));
+    assert(begin == entry.plain_size);  // decode_entry checked that the sizes add up
+}
+
+void ClusterVault::read_contents(const Entry& entry, Bytes& plain) const {
+    plain.resize(entry.plain_size);
+    open_pieces(entry, [&](const Unsealed& unsealed, std::size_t begin) {
+        decode_unsealed(unsealed, MutableByteView(plain).subspan(begin, unsealed.plain_size));
+    });
+    if (entry.pieces.size() > 1 && content_id(plain) != entry.content_id) fail_content_id(entry);
+}
+
+void ClusterVault::show_contents(const Entry& entry, const codec::DecodeObserver& observe) const {
+    const bool has_pieces = entry.pieces.size() > 1;
+    crypto::ContentIdBuilder whole(content_id_hash_, has_pieces ? entry.plain_size : 0);
+    open_pieces(entry, [&](const Unsealed& unsealed, std::size_t begin) {
+        prove_content(unsealed, [&](const codec::DecodeObserver& see) {
+            codec::show(unsealed.codec, unsealed.encoded, unsealed.plain_size, worker_count_,
+                        [&](std::size_t offset, ByteView part) {
+                            see(offset, part);
+                            if (has_pieces) whole.add(begin + offset, part);
+                            observe(begin + offset, part);
+                        });
+        });
+    });
+    if (has_pieces && whole.finish() != entry.content_id) fail_content_id(entry);
 }
 
 std::optional<Claim> ClusterVault::find_claim(std::string_view timeline) const {

@@ -118,15 +118,13 @@ public:
 
     /// The plain bytes, proven: every frame's tag, the codec's size and the content id. Throws
     /// Error(corrupt) also when a piece is missing.
-    void read_contents(const Entry& entry, Bytes& plain) const {
-        read_contents(entry, plain, [](std::size_t, ByteView) {});
-    }
+    void read_contents(const Entry& entry, Bytes& plain) const;
 
-    /// The same, and `observe` sees the parts of the file when they are decoded and before they are
-    /// proven, which they are when this returns: for a copy that is thrown away otherwise. Parts
-    /// come on several threads; those of a piece of which one copy is damaged come again.
-    void read_contents(const Entry& entry, Bytes& plain,
-                       const codec::DecodeObserver& observe) const;
+    /// The same without keeping them: `observe` sees the parts of the file when they are decoded
+    /// and before they are proven, which they are when this returns: for a copy that is thrown away
+    /// otherwise. Parts come on several threads; those of a piece of which one copy is damaged come
+    /// again.
+    void show_contents(const Entry& entry, const codec::DecodeObserver& observe) const;
 
     /// The plain bytes of one content, whose object somebody brought, proven as by read_contents().
     /// `key` is where it lies in the store, or lay. Throws what unseal_object throws,
@@ -161,10 +159,13 @@ private:
     [[nodiscard]] bool find_copy(
         const std::string& key,
         const std::function<void(const std::string&, ByteView)>& check) const;
-    void open_piece(const std::string& key, ByteView object, const Piece& piece,
-                    MutableByteView plain, const codec::DecodeObserver& observe) const;
-    void decode_unsealed(const Unsealed& unsealed, MutableByteView plain,
-                         const codec::DecodeObserver& observe) const;
+    /// Takes the object of the piece that begins at `begin` in the file.
+    using TakePiece = std::function<void(const Unsealed& unsealed, std::size_t begin)>;
+    void open_pieces(const Entry& entry, const TakePiece& take) const;
+    /// Decodes with `decode`, which shows it the parts.
+    void prove_content(const Unsealed& unsealed,
+                       const std::function<void(const codec::DecodeObserver&)>& decode) const;
+    void decode_unsealed(const Unsealed& unsealed, MutableByteView plain) const;
 
     ObjectStorage& storage_;
     ClusterKeyring keys_;

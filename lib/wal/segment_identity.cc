@@ -30,9 +30,9 @@ ErrorKind error_kind(IdentityProblem problem) {
     return ErrorKind::corrupt;
 }
 
-std::optional<IdentityMismatch> check_segment_identity(ByteView file,
+std::optional<IdentityMismatch> check_segment_identity(ByteView head, std::uint64_t file_size,
                                                        const ExpectedIdentity& expected) {
-    const SegmentHeaderResult parsed = parse_segment_header(file);
+    const SegmentHeaderResult parsed = parse_segment_header(head);
     if (!parsed.header)
         return IdentityMismatch{.problem = IdentityProblem::unreadable_header,
                                 .text = parsed.reason};
@@ -57,10 +57,10 @@ std::optional<IdentityMismatch> check_segment_identity(ByteView file,
                        header.segment_size.bytes(),
                        format("segment size {} in the header instead of {}",
                               header.segment_size.bytes(), expected.segment_size.bytes()));
-    if (file.size() != expected.segment_size.bytes())
+    if (file_size != expected.segment_size.bytes())
         return differs(
-            IdentityProblem::file_size, expected.segment_size.bytes(), file.size(),
-            format("file size {} instead of {}", file.size(), expected.segment_size.bytes()));
+            IdentityProblem::file_size, expected.segment_size.bytes(), file_size,
+            format("file size {} instead of {}", file_size, expected.segment_size.bytes()));
     const Lsn address = first_lsn(expected.name, expected.segment_size);
     if (header.page.address != address)
         return differs(IdentityProblem::page_address, address.value, header.page.address.value,

@@ -46,9 +46,15 @@ struct IdentityMismatch {
 /// corrupt if the bytes are damaged, foreign if they are sound and belong elsewhere.
 [[nodiscard]] ErrorKind error_kind(IdentityProblem problem);
 
-/// Compares the file (all of it, for its size) with what is expected; nullopt if it is that
-/// segment. Records are not looked at: see record_reader.h.
+/// Compares a file of `file_size` bytes, of which `head` is the first page or more, with what is
+/// expected; nullopt if it is that segment. Records are not looked at: see record_reader.h.
 [[nodiscard]] std::optional<IdentityMismatch> check_segment_identity(
-    ByteView file, const ExpectedIdentity& expected);
+    ByteView head, std::uint64_t file_size, const ExpectedIdentity& expected);
+
+/// The same for a whole file.
+[[nodiscard]] inline std::optional<IdentityMismatch> check_segment_identity(
+    ByteView file, const ExpectedIdentity& expected) {
+    return check_segment_identity(file, file.size(), expected);
+}
 
 }  // namespace walden::wal

@@ -124,9 +124,8 @@ std::unique_ptr<recovery::Placement> fetch(const Config& config, const Arguments
     // Written while it is decoded, and named when it is proven.
     auto placement = in_delivery(
         arguments, [&] { return std::make_unique<recovery::Placement>(arguments.operands[1]); });
-    static_cast<void>(fetcher.read(
-        file_name, std::move(*entry),
-        [&](std::size_t offset, ByteView part) { placement->write_at(offset, part); }));
+    fetcher.show(file_name, *entry,
+                 [&](std::size_t offset, ByteView part) { placement->write_at(offset, part); });
     return placement;
 }
 

@@ -19,7 +19,7 @@ PageWriter::PageWriter(const PageChain& chain, const std::byte* linear, std::siz
       observe_(observe),
       owed_(plain_size / page_size),
       next_body_(chain.body_of(1)) {
-    assert(out.size() == plain_size || out.size() == decode_step_size);
+    assert(out.size() == plain_size || out.size() % decode_step_size == 0);
     owed_.front() = chain.owed;
 }
 
@@ -81,7 +81,7 @@ void PageWriter::move_on(std::size_t size) {
     if (place_ - observed_ < decode_step_size) return;
     observe_(observed_, out_.subspan(observed_ - out_begin_, decode_step_size));
     observed_ = place_;
-    if (out_.size() < plain_size_) out_begin_ = place_;
+    if (place_ - out_begin_ == out_.size()) out_begin_ = place_;
 }
 
 }  // namespace walden::codec::wal_codec

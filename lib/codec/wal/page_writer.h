@@ -15,8 +15,8 @@ namespace walden::codec::wal_codec {
 class PageWriter {
 public:
     /// Writes the pages of the linear content at `linear`, `plain_size` bytes, to `out`. That may
-    /// be smaller, of decode_step_size: then each part replaces the one before, and `observe`,
-    /// which is told as codec.h says, is all that sees it.
+    /// be smaller, a multiple of decode_step_size: then it is written round and round, and
+    /// `observe`, which is told as codec.h says, is all that sees the parts.
     PageWriter(const PageChain& chain, const std::byte* linear, std::size_t plain_size,
                MutableByteView out, const DecodeObserver& observe);
 
@@ -64,7 +64,7 @@ private:
     const std::byte* linear_;
     const std::size_t plain_size_;
     MutableByteView out_;
-    std::size_t out_begin_ = 0;  ///< where in the content `out_` begins
+    std::size_t out_begin_ = 0;  ///< where in the content `out_` begins this time
     const DecodeObserver& observe_;
     std::vector<std::uint32_t> owed_;  ///< by page: what it owes a record begun before
     std::uint32_t next_page_ = 1;      ///< the first whose debt is not known ...

@@ -66,9 +66,9 @@ public:
     /// list is good until the next call.
     [[nodiscard]] std::span<const StreamSlot> begin(ByteView directory, std::size_t plain_size);
 
-    /// Joins the streams to the content. `out` is plain_size bytes, or decode_step_size bytes that
-    /// all parts pass through one after the other, for whoever only wants to look at them.
-    /// `observe` sees the parts in order. After a failure `out` is undefined.
+    /// Joins the streams to the content. `out` is plain_size bytes, or a multiple of
+    /// decode_step_size through which all parts pass round and round, for whoever only wants to
+    /// look at them. `observe` sees the parts in order. After a failure `out` is undefined.
     void join(MutableByteView out, const DecodeObserver& observe);
 
 private:

@@ -19,9 +19,13 @@ namespace {
 /// once are possible, and give their memory back.
 constexpr std::size_t idle_workspaces_max = 2;
 
+/// What passes through it stays in the cache until it has been looked at.
+constexpr std::size_t passage_size = 4 * decode_step_size;
+
 struct Decoder {
     SegmentJoiner joiner;
     ContainerWorkspace container;
+    Bytes passage;  ///< for contents that nobody keeps
 
     /// `out` as of SegmentJoiner::join().
     void decode(ByteView encoded, std::size_t plain_size, std::size_t worker_count,
@@ -109,8 +113,11 @@ void check_wal(ByteView encoded, std::size_t plain_size) {
     check_container(encoded, plain_size);
 }
 
-void decode_wal_into(ByteView encoded, std::size_t worker_count, MutableByteView out,
-                     const DecodeObserver& observe) {
+namespace {
+
+/// With a decoder of its own, of which there are as many at once as there are processors.
+template <class Use>
+void with_decoder(const Use& use) {
     static Pool<Decoder> decoders(idle_workspaces_max);
     // Whoever fetches ahead has many threads because stores are far away, and few processors: more
     // decoders than those would take memory and each other's cache, and be no sooner done.
@@ -119,11 +126,36 @@ void decode_wal_into(ByteView encoded, std::size_t worker_count, MutableByteView
     places.acquire();
     const Place place{places};
     const auto decoder = decoders.lend();
-    if (worker_count <= 1) return decoder->decode(encoded, out.size(), worker_count, out, observe);
-    TrailingObserver trailing(observe);
-    decoder->decode(encoded, out.size(), worker_count, out,
-                    [&](std::size_t offset, ByteView part) { trailing.see(offset, part); });
+    use(*decoder);
+}
+
+void decode_observed(Decoder& decoder, ByteView encoded, std::size_t plain_size,
+                     std::size_t worker_count, MutableByteView out, const DecodeObserver& observe) {
+    if (worker_count <= 1) return decoder.decode(encoded, plain_size, 1, out, observe);
+    TrailingObserver trailing(out, plain_size, observe);
+    decoder.decode(encoded, plain_size, worker_count, out,
+                   [&](std::size_t offset, ByteView part) { trailing.see(offset, part); });
     trailing.finish();
+}
+
+}  // namespace
+
+void decode_wal_into(ByteView encoded, std::size_t worker_count, MutableByteView out,
+                     const DecodeObserver& observe) {
+    with_decoder([&](Decoder& decoder) {
+        decode_observed(decoder, encoded, out.size(), worker_count, out, observe);
+    });
+}
+
+void show_wal(ByteView encoded, std::size_t plain_size, std::size_t worker_count,
+              const DecodeObserver& observe) {
+    with_decoder([&](Decoder& decoder) {
+        decoder.passage.resize(passage_size);
+        // One thread looks at each part before it makes the next one.
+        const std::size_t size = worker_count <= 1 ? decode_step_size : passage_size;
+        decode_observed(decoder, encoded, plain_size, worker_count,
+                        MutableByteView(decoder.passage).first(size), observe);
+    });
 }
 
 }  // namespace walden::codec::wal_codec

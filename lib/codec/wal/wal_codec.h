@@ -31,4 +31,8 @@ void check_wal(ByteView encoded, std::size_t plain_size);
 void decode_wal_into(ByteView encoded, std::size_t worker_count, MutableByteView out,
                      const DecodeObserver& observe);
 
+/// The same for a content of `plain_size` bytes that nobody keeps: `observe` sees all of it.
+void show_wal(ByteView encoded, std::size_t plain_size, std::size_t worker_count,
+              const DecodeObserver& observe);
+
 }  // namespace walden::codec::wal_codec

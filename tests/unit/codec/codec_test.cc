@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "codec/blocks.h"
 #include "codec_samples.h"
+#include "support/errors.h"
 
 #include <catch2/catch.hpp>
 
@@ -297,6 +298,22 @@ TEST_CASE("an observer sees every byte once, in steps that it can hash", "[codec
         CHECK(equal(part, ByteView(plain).subspan(offset, part.size())));
     });
     CHECK(seen_size == plain.size());
+}
+
+TEST_CASE("what nobody keeps is shown as it is", "[codec]") {
+    const auto method = GENERATE(CodecId::none, CodecId::zstd, CodecId::lz4);
+    const Bytes plain = prose((5U << 20) + 3, 7);
+    const Encoded encoded = encode(plain, {method, 1, 1});
+    std::mutex mutex;
+    Bytes seen = zero_bytes(plain.size());
+    show(encoded.codec, encoded.bytes, plain.size(), 2, [&](std::size_t offset, ByteView part) {
+        const std::lock_guard lock(mutex);
+        std::copy(part.begin(), part.end(), seen.begin() + static_cast<std::ptrdiff_t>(offset));
+    });
+    CHECK(seen == plain);
+    CHECK(test::kind_of([&] {
+              show(encoded.codec, encoded.bytes, plain.size() + 1, 2, [](std::size_t, ByteView) {});
+          }) == ErrorKind::corrupt);
 }
 
 TEST_CASE("small blocks of another writer are observed in whole steps", "[codec]") {

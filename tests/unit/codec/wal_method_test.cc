@@ -2,11 +2,13 @@
 #include "base/error.h"
 #include "codec/codec.h"
 #include "codec_samples.h"
+#include "support/errors.h"
 #include "support/wal_builder.h"
 
 #include <catch2/catch.hpp>
 
 #include <mutex>
+#include <thread>
 #include <vector>
 
 using namespace walden;
@@ -17,6 +19,13 @@ namespace {
 Bytes segment() {
     test::WalBuilder builder;
     builder.fill(200, 4096).switch_segment();
+    return to_bytes(builder.segment(0));
+}
+
+/// Larger than what a content that nobody keeps passes through.
+Bytes large_segment() {
+    test::WalBuilder builder({.segment_size = *wal::SegmentSize::from_bytes(4 << 20)});
+    builder.fill(900, 4096).switch_segment();
     return to_bytes(builder.segment(0));
 }
 
@@ -64,6 +73,37 @@ TEST_CASE("a decoder hands over the parts of a segment at the promised offsets",
     });
     CHECK(seen_size == plain.size());
     CHECK(seen == plain);
+}
+
+TEST_CASE("a segment that nobody keeps is shown whole, whoever is the slower",
+          "[codec][wal_codec]") {
+    const std::size_t worker_count = GENERATE(1U, 2U);
+    const bool is_slow = GENERATE(false, true);
+    const Bytes plain = large_segment();
+    const Encoded encoded = encode(plain, as_wal());
+    std::size_t seen = 0;
+    show(encoded.codec, encoded.bytes, plain.size(), worker_count,
+         [&](std::size_t offset, ByteView part) {
+             CHECK(offset == seen);
+             // Whoever is still looking must not have its part replaced.
+             for (int i = 0; is_slow && i < 1000; ++i) std::this_thread::yield();
+             CHECK(equal(part, ByteView(plain).subspan(offset, part.size())));
+             seen += part.size();
+         });
+    CHECK(seen == plain.size());
+}
+
+TEST_CASE("whoever looks at a segment may refuse it", "[codec][wal_codec]") {
+    const std::size_t worker_count = GENERATE(1U, 2U);
+    const Bytes plain = large_segment();
+    const Encoded encoded = encode(plain, as_wal());
+    for (const std::size_t refused : {std::size_t{0}, 3 * decode_step_size})
+        CHECK(test::kind_of([&] {
+                  show(encoded.codec, encoded.bytes, plain.size(), worker_count,
+                       [&](std::size_t offset, ByteView) {
+                           if (offset == refused) throw Error(ErrorKind::io, "no room");
+                       });
+              }) == ErrorKind::io);
 }
 
 TEST_CASE("what is no WAL goes to the back end's plain method, and the result says so",
