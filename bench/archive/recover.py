@@ -10,6 +10,7 @@ import pathlib
 import signal
 import statistics
 import sys
+import time
 
 from archive import Run, environment, in_turn, numbers
 from cluster import MIB
@@ -95,8 +96,35 @@ def make_cluster(options):
                   "segment_size": 16 * MIB}, cluster_class=ReplayedCluster).close()
 
 
+def has_all_ahead(recovery):
+    """Whether the agent has what it wants to have."""
+    return recovery["in_flight"] == 0 and recovery["ahead"]["count"] > 0
+
+
+def time_warm(restorer, recovery, count):
+    """Milliseconds of calls for segments that the agent has ahead. Of the server that recovers only
+    the traces are there that the agent looks at: recovery.signal, and a process that lives."""
+    account, target = recovery.account, pathlib.Path("pg_wal/RECOVERYXLOG")
+    words = restorer.use_agent()
+    account.write(recovery.data / "postmaster.pid", f"{os.getpid()}\n{recovery.data}\n")
+    times, deadline = [], time.monotonic() + 120
+    for name in recovery.cluster.names[:count + 1]:
+        once = account.time_calls([*words, name, target], 1, recovery.data, removed=target)
+        times += once
+        while not has_all_ahead(restorer.recovery_told()):
+            if time.monotonic() > deadline:
+                raise Failed("the agent has nothing ahead")
+            time.sleep(0.01)
+    hits = restorer.recovery_told()["prefetched"]
+    if hits != count:
+        raise Failed(f"of {count} segments {hits} were there")
+    restorer.stop()
+    return times[1:]  # the first one starts the agent
+
+
 def calls(options):
-    """One walden-fetch by itself: cold (no agent), and of a name that is not there."""
+    """One walden-fetch by itself: of a segment that the agent has ahead, cold (no agent), and of a
+    name that is not there."""
     figures = Figures("calls", environment())
     wanted = {"count": options.segments, "workload": options.workload, "segment_size": 16 * MIB}
     run = Run(options, wanted, cluster_class=ReplayedCluster)
@@ -121,8 +149,9 @@ def calls(options):
             missing = run.account.time_calls(["sh", "-c", script], options.calls, recovery.data)
             shell = run.account.time_calls(["sh", "-c", "/bin/true; test $? = 0"], options.calls,
                                            recovery.data)
+            warm = time_warm(restorer, recovery, min(options.calls, len(names) - 2))
             figures.add({"store": run.store.name, "wal": options.workload},
-                        {"cold ms": statistics.median(cold), "cp ms": statistics.median(copy),
+                        {"warm ms": statistics.median(warm), "cold ms": statistics.median(cold), "cp ms": statistics.median(copy),
                          "404 ms": statistics.median(missing),
                          "sh + true ms": statistics.median(shell)})
     finally:

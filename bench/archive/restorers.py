@@ -104,11 +104,20 @@ class WaldenRestorer(Restorer):
     def fetch_words(self):
         return [self.bench.programs / "walden-fetch", "--config", self.config]
 
-    def told(self):
+    def use_agent(self):
+        """The words of a call that asks an agent, whatever the settings say."""
+        text = self.config.read_text(encoding="utf-8").replace("enabled = false", "enabled = true")
+        self.config = self.walden.home / "warm.toml"
+        self.bench.account.write(self.config, text)
+        return self.fetch_words()
+
+    def recovery_told(self):
         text = self.ask("status", "--json")
-        recovery = json.loads(text).get("recovery") if text else None
-        delivered = sum(recovery[how] for how in ("prefetched", "awaited", "fetched")) \
-            if recovery else 0
+        return (json.loads(text).get("recovery") if text else None) or {}
+
+    def told(self):
+        recovery = self.recovery_told()
+        delivered = sum(recovery.get(how, 0) for how in ("prefetched", "awaited", "fetched"))
         if not delivered:
             return {}
         return {"hit %": 100 * recovery["prefetched"] / delivered,
