@@ -36,9 +36,11 @@ class Fetched:
     agents = None  # those who were started for it; None: the program does the work itself
 
     def __init__(self, name, target="RECOVERYXLOG", older=None, temporary="xlogtemp.walden.",
-                 truth=0):
+                 truth=0, signal="recovery.signal", also_true=()):
         self.name = name
         self.truth = truth  # the exit code of an unharmed fetch
+        self.also_true = also_true  # of a harmed one, beside the refusals
+        self.signal = signal  # in the data directory of whoever asks; None: PostgreSQL removed it
         self.target = target
         self.older = older
         self.temporary = temporary
@@ -50,6 +52,8 @@ class Fetched:
         for path in wal:
             place.push(path.name)
         place.push(HISTORY)
+        if self.signal:
+            (place.pgdata / self.signal).touch()
         self.ours = {path.name for path in place.pg_wal.iterdir()}
         return place
 
@@ -68,7 +72,7 @@ class Fetched:
                     (place.pg_wal / self.target).write_bytes(self.older)
 
             def check_fetch(outcome, was_harmed):
-                require_exit_code(outcome, was_harmed, self.truth)
+                require_exit_code(outcome, was_harmed, self.truth, self.also_true)
                 self.require_agent(outcome, was_harmed)
                 self.require_target(place.pg_wal / self.target, outcome, body)
                 self.require_no_debris(place)
@@ -106,12 +110,12 @@ class Fetched:
             raise InvariantBroken(f"left-overs {sorted(left)}")
 
 
-def require_exit_code(outcome, was_harmed, truth):
+def require_exit_code(outcome, was_harmed, truth, also_true):
     if not was_harmed:
         if outcome.exit_code != truth:
             raise InvariantBroken(f"an unharmed fetch does not end with {truth}")
         return
-    if outcome.exit_code in (truth, KILLED) or outcome.exit_code in FETCH_REFUSALS:
+    if outcome.exit_code in (truth, KILLED, *also_true) or outcome.exit_code in FETCH_REFUSALS:
         return
     if not is_loader_failure(outcome):
         raise InvariantBroken("an exit code that lies")
@@ -122,6 +126,9 @@ def states_of(wal):
     return {"a segment": Fetched(name),
             "a segment where another file stands": Fetched(name, older=OLDER),
             "a history": Fetched(HISTORY, "RECOVERYHISTORY"),
+            # PostgreSQL takes its own then, and would start on the old timeline after a refusal.
+            "a history that PostgreSQL has, at the end of recovery": Fetched(
+                HISTORY, "RECOVERYHISTORY", signal=None, also_true=(NOT_THERE,)),
             "a segment for another program": Fetched(name, "copy", temporary="copy.tmp."),
             "a segment that is not archived": Fetched(name[:-2] + "FA", truth=NOT_THERE),
             "a history that is not archived": Fetched("00000007.history", "RECOVERYHISTORY",

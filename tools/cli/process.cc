@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <exception>
 #include <initializer_list>
 
 namespace walden::cli {
@@ -24,13 +25,26 @@ extern "C" void end_at_once(int) {
     ::_exit(end_code);
 }
 
-extern "C" void end_after_crash(int signal) {
-    const char* text = signal == SIGABRT ? "walden: error: internal error: assertion failed\n"
-                                         : "walden: error: internal error: invalid memory access\n";
+[[noreturn]] void end_with(const char* text) {
     if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) {
         // Nothing is left to be told to.
     }
     ::_exit(crash_code);
+}
+
+extern "C" void end_after_crash(int signal) {
+    end_with(signal == SIGABRT ? "walden: error: internal error: assertion failed\n"
+                               : "walden: error: internal error: invalid memory access\n");
+}
+
+std::terminate_handler usual_terminate = nullptr;
+
+/// Where not even an exception finds memory, there is none to be told of
+/// (__cxa_allocate_exception).
+void end_without_exception() {
+    if (!std::current_exception())
+        end_with("walden: error: out of memory, or internal error: terminated\n");
+    usual_terminate();
 }
 
 void set_handler(int signal, void (*handler)(int)) {
@@ -55,6 +69,7 @@ void prepare_process(int exit_code, int crash_exit_code) {
     for (const int signal : {SIGTERM, SIGQUIT, SIGINT, SIGHUP}) set_handler(signal, end_at_once);
     for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS})
         set_handler(signal, end_after_crash);
+    usual_terminate = std::set_terminate(end_without_exception);
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
