@@ -104,11 +104,11 @@ TEST_CASE("leaves of zeros that are remembered are the ones of their place",
     // The second content has its zeros where the first has some, and elsewhere.
     for (const std::size_t used : {300'000U, 5U, 1'000'000U}) {
         Bytes plain = pattern(used);
-        plain.resize((2 << 20) + 77);
+        plain.resize((2 << 20) + 77, std::byte{0});
         CHECK(hash.compute(plain, 1) == compute_content_id(key, plain, 1));
         CHECK(hash.compute(plain, 3) == compute_content_id(key, plain, 1));
     }
-    const Bytes zeros(3 * content_id_leaf_size);
+    const Bytes zeros(3 * content_id_leaf_size, std::byte{0});
     Bytes other = zeros;
     other.back() = std::byte{1};
     CHECK(hash.compute(zeros, 1) != hash.compute(other, 1));

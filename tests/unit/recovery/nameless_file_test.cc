@@ -164,7 +164,7 @@ TEST_CASE("what was delivered and synced leaves memory, and stays what it is", "
 TEST_CASE("zeros are reserved rather than written, over other bytes too (fault 47)", "[nameless]") {
     const Place place;
     NamelessFile file(place.scratch.path());
-    const Bytes zeros(1 << 20);
+    const Bytes zeros(1 << 20, std::byte{0});
     const Bytes others = some_bytes();
     // A damaged copy may have shown something else at the same place before.
     file.write_at(1 << 20, ByteView(others).first(1 << 20));
@@ -178,7 +178,7 @@ TEST_CASE("zeros are reserved rather than written, over other bytes too (fault 4
     REQUIRE(::fstat(file.fd(), &status) == 0);
     CHECK(status.st_blocks * 512 >= 3 << 20);  // there is no hole that may lack space later
     REQUIRE(deliver_nameless(file.fd(), file.stamp(), place.path));
-    Bytes expected(3 << 20);
+    Bytes expected(3 << 20, std::byte{0});
     std::copy_n(others.begin(), 1 << 20, expected.begin());
     CHECK(equal(*read_file(place.path, 4 << 20), expected));
 }
