@@ -1,5 +1,5 @@
-// walden-bench archive and recover: hand over to the scripts in bench/archive, which run PostgreSQL,
-// walden and the peers.
+// walden-bench archive and recover: hand over to the scripts in bench/archive, which run
+// PostgreSQL, walden and the peers.
 #pragma once
 
 #include <string>
@@ -7,8 +7,9 @@
 
 namespace walden::bench {
 
-/// Becomes the driver `script` ("archive.py"), which gets `arguments`, the directory with walden and walden-push, this
-/// program's path (for its latency proxy) and what figures are labelled with. Throws Error(io).
+/// Becomes the driver `script` ("archive.py"), which gets `arguments`, the directory with walden
+/// and walden-push, this program's path (for its latency proxy) and what figures are labelled with.
+/// Throws Error(io).
 [[noreturn]] void become_archive_driver(const std::string& script, const std::string& programs,
                                         const std::vector<std::string>& arguments);
 

@@ -1,5 +1,9 @@
 #include "bench/child_process.h"
 
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -10,10 +14,6 @@
 #include <charconv>
 #include <cstdio>
 #include <fstream>
-
-#include "base/error.h"
-#include "base/file.h"
-#include "base/format.h"
 
 extern char** environ;
 
@@ -61,7 +61,9 @@ void require_success(const ChildResult& result, const std::string& program) {
         throw Error(ErrorKind::io, format("{} ended with {}", program, result.exit_code));
 }
 
-std::string scratch_file() { return format("/tmp/walden-bench.{}.out", ::getpid()); }
+std::string scratch_file() {
+    return format("/tmp/walden-bench.{}.out", ::getpid());
+}
 
 }  // namespace
 

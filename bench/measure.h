@@ -32,8 +32,8 @@ struct Figure {
     std::uint64_t bytes = 0;
     std::size_t run_count = 0;
     Spread wall_ms;
-    Spread cpu_ms;                     ///< of all threads of this process and of waited-for children
-    double load = 0;                   ///< largest one-minute load average seen before a run
+    Spread cpu_ms;    ///< of all threads of this process and of waited-for children
+    double load = 0;  ///< largest one-minute load average seen before a run
     std::uint64_t peak_rss_bytes = 0;  ///< of the process during a run; 0 if the kernel hides it
 
     /// 10^6 bytes a second by the median wall time; 0 where bytes are 0.

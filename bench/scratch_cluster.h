@@ -2,9 +2,9 @@
 // data directory that walden reads (pg_control, PG_VERSION, two segments), made from a segment.
 #pragma once
 
-#include <string>
-
 #include "bench/wal_corpus.h"
+
+#include <string>
 
 namespace walden::bench {
 

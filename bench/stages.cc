@@ -1,9 +1,5 @@
 #include "bench/stages.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <iterator>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/random.h"
@@ -18,6 +14,10 @@
 #include "vault/layout.h"
 #include "wal/record_reader.h"
 
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+
 namespace walden::bench {
 
 namespace {
@@ -26,8 +26,8 @@ namespace {
 std::vector<CorpusSegment> pick_segments(const StagesOptions& options) {
     for (CorpusKind& kind : load_wal_corpus(options.corpus, 2))
         if (kind.name == options.kind && kind.segments.size() == 2) return std::move(kind.segments);
-    throw Error(ErrorKind::usage,
-                format("corpus \"{}\" has no two segments of kind \"{}\"", options.corpus, options.kind));
+    throw Error(ErrorKind::usage, format("corpus \"{}\" has no two segments of kind \"{}\"",
+                                         options.corpus, options.kind));
 }
 
 /// The steps inside one process, on one thread unless the name says otherwise.
@@ -54,7 +54,8 @@ public:
             all.push_back(std::move(stage));
         };
         add("parse + verify", [this] { parse(); });
-        add("content id", [this] { keep(crypto::compute_content_id(id_key(), segment_.bytes, 1)); });
+        add("content id",
+            [this] { keep(crypto::compute_content_id(id_key(), segment_.bytes, 1)); });
         add("content id, 2 threads",
             [this] { keep(crypto::compute_content_id(id_key(), segment_.bytes, 2)); });
         for (const Method& method : {Method{"zstd 1", codec::CodecId::zstd, 1, 1},
@@ -68,7 +69,8 @@ public:
                          .bytes.size());
             });
         add("seal", [this] { keep(seal().size()); });
-        add("unseal", [this] { keep(vault::unseal_object(keys_, place(), sealed_).encoded.size()); });
+        add("unseal",
+            [this] { keep(vault::unseal_object(keys_, place(), sealed_).encoded.size()); });
         add("decode zstd 1", [this] { decode(1); });
         add("decode zstd 1, 2 threads", [this] { decode(2); });
         return all;
@@ -136,17 +138,18 @@ public:
     std::vector<Stage> stages() {
         std::vector<Stage> all(6);
         all[0] = {.name = "start /bin/true", .bytes = 0, .run = [this] { start("/bin/true"); }};
-        all[1] = {.name = "start walden-push",
-                  .bytes = 0,
-                  .run = [this] { start(programs_ + "/walden-push"); }};
-        all[2] = {.name = "start walden-fetch",
-                  .bytes = 0,
-                  .run = [this] { start(programs_ + "/walden-fetch"); }};
+        all[1] = {.name = "start walden-push", .bytes = 0, .run = [this] {
+                      start(programs_ + "/walden-push");
+                  }};
+        all[2] = {.name = "start walden-fetch", .bytes = 0, .run = [this] {
+                      start(programs_ + "/walden-fetch");
+                  }};
         all[3] = {.name = "walden-push, fresh segment",
                   .bytes = size_,
                   .run = [this] { push(); },
                   .prepare = [this] { cluster_.reset_archive(); }};
-        all[4] = {.name = "walden-push, archived before", .bytes = size_, .run = [this] { push(); }};
+        all[4] = {
+            .name = "walden-push, archived before", .bytes = size_, .run = [this] { push(); }};
         all[5] = {.name = "walden-fetch, cold",
                   .bytes = size_,
                   .run = [this] { fetch(); },
@@ -215,7 +218,8 @@ void run_stages(const StagesOptions& options) {
         std::fputs(to_json_lines(figures, describe_environment()).c_str(), stdout);
         return;
     }
-    std::puts(format("one {} segment, {} of {}", options.kind, segment.name, options.corpus).c_str());
+    std::puts(
+        format("one {} segment, {} of {}", options.kind, segment.name, options.corpus).c_str());
     std::fputs(to_table(figures).c_str(), stdout);
     programs.print_totals();
 }

@@ -166,7 +166,8 @@ void add_agent_commands(CLI::App& app, Choice& choice) {
                      "Give up after so many seconds; without it, never")
         ->check(CLI::Range(1U, 31'536'000U));
     CLI::App* status =
-        add_command(app, choice, "status", "Show backlog, rates and errors of archiving, and how far a recovery is",
+        add_command(app, choice, "status",
+                    "Show backlog, rates and errors of archiving, and how far a recovery is",
                     [&] { return commands::status(choice.common, choice.status); });
     status->add_flag("--prometheus", choice.status.is_prometheus,
                      "Print metrics for Prometheus instead");

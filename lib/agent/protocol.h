@@ -178,7 +178,7 @@ struct AgentStatus {
     std::uint64_t stored_size = 0;
     std::uint64_t fallback_count = 0;  ///< segments that were not encoded as WAL, though asked for
     std::string last_fallback;         ///< the newest of them and the reason
-    std::uint64_t recent_count = 0;  ///< files archived in the last minute
+    std::uint64_t recent_count = 0;    ///< files archived in the last minute
     std::uint64_t recent_plain_size = 0;
     std::uint64_t last_archived_at = 0;
     std::string last_archived;

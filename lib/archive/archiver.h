@@ -1,4 +1,4 @@
-// Archives one file of pg_wal: the work behind walden-push and, later, the agent.
+// Archives one file of pg_wal: the work behind walden-push and the agent.
 #pragma once
 
 #include "archive/archive_settings.h"
@@ -43,8 +43,8 @@ public:
     ArchiveResult finish(PreparedFile& file);
 
     /// Stores a segment of a timeline that this server has left, whose content id and predecessor
-    /// are set and whose place in the line of descent the caller has proven (line_backfill.h): no claim
-    /// is asked for, and the local state is left alone. Throws as archive() does.
+    /// are set and whose place in the line of descent the caller has proven (line_backfill.h): no
+    /// claim is asked for, and the local state is left alone. Throws as archive() does.
     ArchiveResult fill(PreparedFile& file) const;
 
     /// For whoever stores the bytes himself, like the pipeline. Puts an entry under conflicts/ for
@@ -52,8 +52,9 @@ public:
     /// and throws Error(conflict) that names both.
     [[noreturn]] void keep_conflict(PreparedFile& file, const vault::Entry& present) const;
 
-    /// Makes sure that a listing will show a segment that is damaged at its source; before its entry
-    /// is published, so that no crash leaves one that nobody knows of. Does nothing for others.
+    /// Makes sure that a listing will show a segment that is damaged at its source; before its
+    /// entry is published, so that no crash leaves one that nobody knows of. Does nothing for
+    /// others.
     void mark_damage(const PreparedFile& file) const;
 
     /// Notes in the local state what was archived last. A warning if that could not be written.

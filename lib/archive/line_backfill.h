@@ -59,7 +59,7 @@ struct BackfillPlan {
     wal::TimelineHistory history;  ///< of the newest timeline that pg_wal knows
     bool has_archived_history = false;
     std::vector<BackfillSegment> segments{};  ///< ascending
-    std::vector<BackfillGap> gaps{};          ///< what stays missing; older holes are not looked for
+    std::vector<BackfillGap> gaps{};  ///< what stays missing; older holes are not looked for
 
     /// Whether nothing is missing once all missing segments are archived.
     [[nodiscard]] bool completes_the_line() const;

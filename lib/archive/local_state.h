@@ -4,14 +4,14 @@
 // the store and pg_wal prove (invariants 2 and 39, fault 27).
 #pragma once
 
+#include "crypto/content_id.h"
+#include "crypto/key_bundle.h"
+#include "vault/entry.h"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
-
-#include "crypto/content_id.h"
-#include "crypto/key_bundle.h"
-#include "vault/entry.h"
 
 namespace walden::archive {
 

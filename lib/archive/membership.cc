@@ -1,5 +1,10 @@
 #include "archive/membership.h"
 
+#include "archive/source_file.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+
 #include <dirent.h>
 #include <unistd.h>
 
@@ -8,11 +13,6 @@
 #include <ctime>
 #include <memory>
 #include <vector>
-
-#include "archive/source_file.h"
-#include "base/error.h"
-#include "base/file.h"
-#include "base/format.h"
 
 namespace walden::archive {
 
@@ -130,8 +130,8 @@ bool Membership::holds_same_wal(const Push& push, const vault::NewestClaim& clai
     for (const std::string& name : local_segments(push.wal_directory, timeline, newest)) {
         const auto stored = vault_.find_entry(vault_.layout().segment_key(name));
         if (!stored) continue;
-        const Bytes local = read_source_file(push.wal_directory + "/" + name,
-                                             instance_.segment_size.bytes());
+        const Bytes local =
+            read_source_file(push.wal_directory + "/" + name, instance_.segment_size.bytes());
         // The newest one that both have decides: a fork differs there.
         return vault_.content_id(local) == stored->entry.content_id;
     }

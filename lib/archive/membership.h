@@ -5,18 +5,18 @@
 // join by showing that they hold the same WAL, or are refused by name.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "archive/local_state.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
+
+#include <cstdint>
+#include <string>
 
 namespace walden::archive {
 
 /// Who this process pushes for.
 struct Instance {
-    std::string host;    ///< host name and a part of the machine id
+    std::string host;  ///< host name and a part of the machine id
     std::string pgdata;
     wal::SegmentSize segment_size;
 };

@@ -90,7 +90,7 @@ void keep_large_memory(std::size_t size_max) {
 // The sanitizers see the ends of what their own allocator gave, and nothing of a mapping.
 void* allocate_large_memory(std::size_t count, std::size_t element_size) {
     if (count > SIZE_MAX / 2 / element_size) throw std::bad_array_new_length();
-    return ::operator new(count * element_size);
+    return ::operator new(count* element_size);
 }
 
 void free_large_memory(void* place, std::size_t) noexcept {

@@ -1,10 +1,10 @@
 #include "base/random.h"
 
+#include "base/error.h"
+
 #include <sys/random.h>
 
 #include <cerrno>
-
-#include "base/error.h"
 
 namespace walden {
 

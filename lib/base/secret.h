@@ -1,12 +1,12 @@
 // Memory for keys: zeroed when it goes, never printed.
 #pragma once
 
+#include "base/bytes.h"
+
 #include <array>
 #include <cstddef>
 #include <string_view>
 #include <utility>
-
-#include "base/bytes.h"
 
 namespace walden {
 

@@ -1,10 +1,12 @@
 // The door to xxHash.
-#include <xxhash.h>
-
 #include "base/hash.h"
+
+#include <xxhash.h>
 
 namespace walden {
 
-std::uint64_t xxh3_64(ByteView bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t xxh3_64(ByteView bytes) {
+    return XXH3_64bits(bytes.data(), bytes.size());
+}
 
 }  // namespace walden

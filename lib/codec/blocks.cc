@@ -203,19 +203,20 @@ void decode_blocks(ByteView encoded, const BlockCodec& codec, std::size_t worker
     // Blocks may be smaller than what observers take.
     const std::size_t per_step =
         std::max<std::size_t>(1, decode_step_size / blocks.front().plain_size);
-    for_each_index_in_parallel(divide_up(blocks.size(), per_step), worker_count, [&](std::size_t i) {
-        const std::size_t begin = i * per_step;
-        const std::size_t end = std::min(begin + per_step, blocks.size());
-        for (std::size_t k = begin; k < end; ++k) {
-            const Block& block = blocks[k];
-            if (!decode_block(block, codec, out.subspan(block.plain_offset, block.plain_size)))
-                fail_corrupt(format("block {} of {} does not decode to {} bytes", k, blocks.size(),
-                                    block.plain_size));
-        }
-        const std::size_t offset = blocks[begin].plain_offset;
-        observe(offset, out.subspan(offset, blocks[end - 1].plain_offset +
-                                                blocks[end - 1].plain_size - offset));
-    });
+    for_each_index_in_parallel(
+        divide_up(blocks.size(), per_step), worker_count, [&](std::size_t i) {
+            const std::size_t begin = i * per_step;
+            const std::size_t end = std::min(begin + per_step, blocks.size());
+            for (std::size_t k = begin; k < end; ++k) {
+                const Block& block = blocks[k];
+                if (!decode_block(block, codec, out.subspan(block.plain_offset, block.plain_size)))
+                    fail_corrupt(format("block {} of {} does not decode to {} bytes", k,
+                                        blocks.size(), block.plain_size));
+            }
+            const std::size_t offset = blocks[begin].plain_offset;
+            observe(offset, out.subspan(offset, blocks[end - 1].plain_offset +
+                                                    blocks[end - 1].plain_size - offset));
+        });
 }
 
 }  // namespace walden::codec

@@ -19,8 +19,8 @@ using DigestSpan = std::span<std::byte, 32>;
 /// SHA-256 of the parts one after the other.
 void sha256(std::initializer_list<ByteView> parts, DigestSpan out);
 
-/// MD5 (RFC 1321), for S3 alone: its Content-MD5 header, which some stores demand of a batch delete,
-/// and its ETag. It protects against nothing but accidents.
+/// MD5 (RFC 1321), for S3 alone: its Content-MD5 header, which some stores demand of a batch
+/// delete, and its ETag. It protects against nothing but accidents.
 [[nodiscard]] std::array<std::byte, 16> md5(ByteView bytes);
 
 /// HMAC-SHA-256 under one key, whose schedule (two of the hash's compressions) is done once and

@@ -24,9 +24,8 @@
 //   u32 generation | i64 created (Unix seconds, a label) | repository id (16)
 //   scrypt: u64 n | u32 r | u32 p | salt (32)          zero for a random key
 //   slot public key (32) | u16 n | label | u16 n | cluster ("" for read)
-//   u32 size | wrapped bundle          wrapping 1: nonce (12) | ciphertext | tag (16), aad = all
-//   before
-//                                      wrapping 2: encapsulated key (32) | ciphertext, aad likewise
+//   u32 size | wrapped bundle      wrapping 1: nonce (12) | ciphertext | tag (16), aad = all before
+//                                  wrapping 2: encapsulated key (32) | ciphertext, aad likewise
 //   wrapping 2: handover signature (64) by the previous generation's admin key,
 //               over "walden/v1/slot-handover" | 0x00 | all before
 //   endorsement signature (64) by the wrapped bundle's admin key,

@@ -71,11 +71,10 @@ void SegmentChain::check_predecessor(const std::string& key, const vault::Entry&
         return;  // reported where that segment itself is checked
     }
     if (!before) {
-        link.problems.push_back(
-            {.kind = ProblemKind::missing,
-             .object = before_key,
-             .message = format("{} is missing; {} was archived after it",
-                               entry.predecessor->file_name, entry.file_name)});
+        link.problems.push_back({.kind = ProblemKind::missing,
+                                 .object = before_key,
+                                 .message = format("{} is missing; {} was archived after it",
+                                                   entry.predecessor->file_name, entry.file_name)});
     } else if (before->entry.content_id != entry.predecessor->content_id) {
         link.problems.push_back(
             {.kind = ProblemKind::fork,
@@ -90,11 +89,11 @@ void SegmentChain::check_wal(const std::string& key, const wal::SegmentName& nam
     const auto problem = [&](ProblemKind kind, std::string message) {
         link.problems.push_back({.kind = kind, .object = key, .message = std::move(message)});
     };
-    const auto mismatch = wal::check_segment_identity(
-        bytes_, {.name = name,
-                 .segment_size = settings_.segment_size,
-                 .system_identifier = settings_.system_identifier,
-                 .major_version = std::nullopt});
+    const auto mismatch =
+        wal::check_segment_identity(bytes_, {.name = name,
+                                             .segment_size = settings_.segment_size,
+                                             .system_identifier = settings_.system_identifier,
+                                             .major_version = std::nullopt});
     if (mismatch) {
         problem(ProblemKind::corrupt, mismatch->text);
         carry_.reset();

@@ -1,13 +1,13 @@
 // Follows one line of segments and proves that each continues the one before.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <vector>
-
 #include "inspect/verifier.h"
 #include "vault/cluster_vault.h"
 #include "wal/record_reader.h"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
 
 namespace walden::inspect {
 
@@ -39,7 +39,8 @@ public:
 
 private:
     ChainLink examine(const wal::SegmentName& name);
-    void check_predecessor(const std::string& key, const vault::Entry& entry, ChainLink& link) const;
+    void check_predecessor(const std::string& key, const vault::Entry& entry,
+                           ChainLink& link) const;
     void check_wal(const std::string& key, const wal::SegmentName& name, const vault::Entry& entry,
                    ChainLink& link);
 

@@ -2,17 +2,17 @@
 // `walden info`, and the first step of `walden verify`. Reads only.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "inspect/codec_counts.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 #include "wal/stored_facts.h"
 #include "wal/timeline_history.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace walden::inspect {
 
@@ -52,6 +52,7 @@ struct DamagedSegment {
     wal::Lsn stopped_at;
     std::string reason;
 };
+
 /// So many entries of a timeline are read for their codecs: a change of what the archive becomes
 /// shows, and the time does not grow with the archive. `walden verify` counts all of them.
 inline constexpr std::uint64_t codec_sample_max = 64;
@@ -60,17 +61,17 @@ struct ClusterSurvey {
     std::uint64_t system_identifier = 0;
     std::optional<vault::ClusterIdentity> identity;
     std::vector<TimelineSurvey> timelines;  ///< ascending
-    std::vector<std::string> labels;     ///< object names below labels/
-    std::vector<std::string> conflicts;  ///< object names below conflicts/
-    std::vector<DamagedSegment> damaged;  ///< ascending
+    std::vector<std::string> labels;        ///< object names below labels/
+    std::vector<std::string> conflicts;     ///< object names below conflicts/
+    std::vector<DamagedSegment> damaged;    ///< ascending
     /// What is damaged of the objects that were read, one message for each, which names it. What it
     /// would have told is left out above.
     std::vector<std::string> unreadable;
 };
 
 /// Lists the cluster and reads its claims, its histories, and the entries at the ends of its
-/// timelines, on some threads. Throws what the storage throws, and what ClusterVault throws for the cluster's
-/// identity, without which nothing can be told.
+/// timelines, on some threads. Throws what the storage throws, and what ClusterVault throws for the
+/// cluster's identity, without which nothing can be told.
 [[nodiscard]] ClusterSurvey survey_cluster(const vault::ClusterVault& vault,
                                            std::uint64_t system_identifier);
 

@@ -1,9 +1,5 @@
 #include "inspect/verifier.h"
 
-#include <algorithm>
-#include <map>
-#include <set>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/guarded.h"
@@ -13,6 +9,10 @@
 #include "vault/descriptor.h"
 #include "vault/repository.h"
 #include "wal/timeline_history.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
 
 namespace walden::inspect {
 
@@ -25,8 +25,7 @@ std::string last_component(const std::string& key) {
 /// Runs `check` (which returns a message, empty if all is well, or throws) and believes in a
 /// problem only if it is still there at a second look.
 template <class Check>
-std::optional<Problem> look_twice(ProblemKind kind, const std::string& object,
-                                  const Check& check) {
+std::optional<Problem> look_twice(ProblemKind kind, const std::string& object, const Check& check) {
     std::optional<Problem> problem;
     for (int look = 0; look < 2; ++look) {
         problem.reset();
@@ -37,8 +36,8 @@ std::optional<Problem> look_twice(ProblemKind kind, const std::string& object,
         } catch (const Error& error) {
             const auto kind_of_failure = problem_of(error);
             if (!kind_of_failure) throw;
-            problem = Problem{
-                .kind = *kind_of_failure, .object = object, .message = error.message()};
+            problem =
+                Problem{.kind = *kind_of_failure, .object = object, .message = error.message()};
         }
     }
     return problem;
@@ -103,9 +102,8 @@ private:
     /// Histories, labels, partial segments and kept conflicts.
     void check_named_entries() {
         const vault::ClusterLayout& layout = vault_.layout();
-        for (const std::string& prefix :
-             {layout.history_prefix(), layout.label_prefix(), layout.conflict_prefix(),
-              layout.damaged_prefix()})
+        for (const std::string& prefix : {layout.history_prefix(), layout.label_prefix(),
+                                          layout.conflict_prefix(), layout.damaged_prefix()})
             for (const std::string& key : keys_below(prefix)) {
                 known_.insert(key);
                 add(look_twice(ProblemKind::missing, key, [&] { return check_entry(key); }));
@@ -131,8 +129,7 @@ private:
         const auto name = wal::parse_wal_file_name(entry.file_name);
         if (!name) return "entry has an impossible file name";
         const auto parsed = wal::parse_timeline_history(bytes, name->timeline);
-        if (!parsed.history)
-            return format("timeline history is malformed: {}", parsed.reason);
+        if (!parsed.history) return format("timeline history is malformed: {}", parsed.reason);
         histories_.emplace(name->timeline, *parsed.history);
         return "";
     }
@@ -278,8 +275,8 @@ private:
                 !timelines.insert(timeline).second)
                 continue;
             check_claims_of(timeline);
-            report_.notes.push_back(format("timeline {} is claimed, nothing is archived on it yet",
-                                           timeline));
+            report_.notes.push_back(
+                format("timeline {} is claimed, nothing is archived on it yet", timeline));
         }
     }
 
@@ -308,10 +305,10 @@ private:
             }
             if (key.starts_with(vault_.layout().content_prefix()) &&
                 is_of_unfinished_push(content.value_or(key))) {
-                report_.notes.push_back(
-                    format("content without a readable entry: {} (a push under way, or one that was "
-                           "killed and will be repeated)",
-                           key));
+                report_.notes.push_back(format(
+                    "content without a readable entry: {} (a push under way, or one that was "
+                    "killed and will be repeated)",
+                    key));
                 continue;
             }
             add(look_twice(ProblemKind::extra, key, [&, &name = key] {
@@ -370,9 +367,10 @@ private:
         add(look_twice(ProblemKind::missing, key, [&] {
             const auto stored = vault_.find_entry(key);
             if (!stored)
-                return format("{} was archived from this host and is missing: the archive was "
-                              "rolled back to an older state, or its end was removed",
-                              settings_.high_water->file_name);
+                return format(
+                    "{} was archived from this host and is missing: the archive was "
+                    "rolled back to an older state, or its end was removed",
+                    settings_.high_water->file_name);
             if (stored->entry.content_id != settings_.high_water->content_id)
                 return format("{} is not the one that was archived from this host",
                               settings_.high_water->file_name);
@@ -418,8 +416,9 @@ std::optional<ProblemKind> problem_of(const Error& error) {
 VerifyReport verify_cluster(const vault::ClusterVault& vault, const VerifySettings& settings) {
     if (settings.depth == Depth::full && !vault.keys().can_read_contents())
         throw Error(ErrorKind::usage, "the key on this host can archive but not read contents")
-            .with_hint("Use a key with the read bundle, or --shallow to check what can be checked "
-                       "without it.");
+            .with_hint(
+                "Use a key with the read bundle, or --shallow to check what can be checked "
+                "without it.");
     return ClusterVerifier(vault, settings).run();
 }
 
@@ -431,8 +430,9 @@ std::vector<Problem> verify_repository(vault::ObjectStorage& storage) {
     if (auto problem = look_twice(ProblemKind::missing, descriptor, [&] {
             return vault::Repository::read_descriptor(storage)
                        ? std::string()
-                       : std::string("the repository's descriptor is missing: nothing is believed "
-                                     "to be absent without it");
+                       : std::string(
+                             "the repository's descriptor is missing: nothing is believed "
+                             "to be absent without it");
         }))
         problems.push_back(std::move(*problem));
     storage.list("", "", [&](const vault::ObjectInfo& info) {

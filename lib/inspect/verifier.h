@@ -2,18 +2,18 @@
 // Reads only (invariants 34 and 35).
 #pragma once
 
+#include "base/error.h"
+#include "crypto/content_id.h"
+#include "inspect/codec_counts.h"
+#include "vault/cluster_vault.h"
+#include "wal/file_name.h"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.h"
-#include "crypto/content_id.h"
-#include "inspect/codec_counts.h"
-#include "vault/cluster_vault.h"
-#include "wal/file_name.h"
 
 namespace walden::inspect {
 
@@ -60,10 +60,11 @@ struct VerifySettings {
 
 struct VerifyReport {
     std::vector<Problem> problems;
-    std::vector<std::string> notes;  ///< worth knowing, nothing wrong: conflicts kept, pushes under way
+    std::vector<std::string>
+        notes;  ///< worth knowing, nothing wrong: conflicts kept, pushes under way
     std::uint64_t object_count = 0;
     std::uint64_t segment_count = 0;
-    std::uint64_t plain_bytes = 0;   ///< decoded and checked
+    std::uint64_t plain_bytes = 0;  ///< decoded and checked
     std::uint64_t stored_bytes = 0;
     std::uint64_t record_count = 0;  ///< WAL records whose CRC was checked
     CodecCounts codecs;              ///< of the segments

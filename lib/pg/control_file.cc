@@ -77,9 +77,9 @@ std::optional<ControlFile> read_control_file(const std::string& pgdata) {
         if (!bytes) return std::nullopt;
         if (auto control = parse_control_file(*bytes)) return control;
         if (attempt == attempts)
-            throw Error(ErrorKind::corrupt,
-                        format("\"{}\" is not a control file of PostgreSQL 13 to 18, or damaged",
-                               path));
+            throw Error(
+                ErrorKind::corrupt,
+                format("\"{}\" is not a control file of PostgreSQL 13 to 18, or damaged", path));
     }
 }
 

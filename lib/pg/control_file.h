@@ -1,14 +1,14 @@
 // global/pg_control: which cluster a data directory is (src/include/catalog/pg_control.h).
 #pragma once
 
+#include "base/bytes.h"
+#include "wal/file_name.h"
+#include "wal/lsn.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/bytes.h"
-#include "wal/file_name.h"
-#include "wal/lsn.h"
 
 namespace walden::pg {
 

@@ -1,16 +1,16 @@
 #include "pg/data_directory.h"
 
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "wal/page_header.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 
 #include <cerrno>
 #include <charconv>
 #include <memory>
-
-#include "base/error.h"
-#include "base/file.h"
-#include "base/format.h"
-#include "wal/page_header.h"
 
 namespace walden::pg {
 
@@ -42,16 +42,15 @@ std::optional<wal::SegmentSize> segment_size_in(const std::string& path,
 wal::SegmentSize find_segment_size(const std::string& pgdata, std::uint64_t system_identifier) {
     const std::string directory = pgdata + "/pg_wal";
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), ::closedir);
-    if (!dir)
-        throw system_error(ErrorKind::io, format("open directory \"{}\"", directory), errno);
+    if (!dir) throw system_error(ErrorKind::io, format("open directory \"{}\"", directory), errno);
     while (const dirent* item = ::readdir(dir.get())) {
         const auto name = wal::parse_wal_file_name(item->d_name);
         if (!name || name->kind != wal::WalFileKind::segment) continue;
         if (const auto size = segment_size_in(directory + "/" + item->d_name, system_identifier))
             return *size;
     }
-    throw Error(ErrorKind::io, format("\"{}\" holds no segment of cluster {}", directory,
-                                      system_identifier))
+    throw Error(ErrorKind::io,
+                format("\"{}\" holds no segment of cluster {}", directory, system_identifier))
         .with_hint("Start the server once, then try again.");
 }
 
@@ -60,12 +59,12 @@ wal::SegmentSize find_segment_size(const std::string& pgdata, std::uint64_t syst
 std::optional<DataDirectory> read_data_directory(const std::string& pgdata) {
     const auto control = read_control_file(pgdata);
     if (!control) return std::nullopt;
-    return DataDirectory{.control = *control,
-                         .major_version = read_major_version(pgdata),
-                         .segment_size = control->segment_size
-                                             ? *control->segment_size
-                                             : find_segment_size(pgdata,
-                                                                 control->system_identifier)};
+    return DataDirectory{
+        .control = *control,
+        .major_version = read_major_version(pgdata),
+        .segment_size = control->segment_size
+                            ? *control->segment_size
+                            : find_segment_size(pgdata, control->system_identifier)};
 }
 
 }  // namespace walden::pg

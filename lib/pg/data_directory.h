@@ -1,12 +1,12 @@
 // What a data directory tells of its cluster without a running server.
 #pragma once
 
+#include "pg/control_file.h"
+#include "wal/file_name.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
-
-#include "pg/control_file.h"
-#include "wal/file_name.h"
 
 namespace walden::pg {
 

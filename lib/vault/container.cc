@@ -1,14 +1,14 @@
 #include "vault/container.h"
 
-#include <algorithm>
-#include <cassert>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/hash.h"
 #include "base/random.h"
 #include "crypto/hpke.h"
 #include "crypto/kdf.h"
+
+#include <algorithm>
+#include <cassert>
 
 namespace walden::vault {
 
@@ -180,15 +180,17 @@ void write_trailer(const Payload& payload, Bytes& out) {
     append(out, trailer);
 }
 
-[[noreturn]] void corrupt(std::string what) { throw Error(ErrorKind::corrupt, std::move(what)); }
+[[noreturn]] void corrupt(std::string what) {
+    throw Error(ErrorKind::corrupt, std::move(what));
+}
 
 /// Called when the checksum beside the version is right: a flipped bit must not read as "upgrade".
 void require_version(unsigned version) {
     if (version == format_version) return;
     if (version == 0) corrupt("object has format version 0");
-    throw Error(ErrorKind::usage,
-                format("object format {} is newer than this version of walden understands",
-                       version))
+    throw Error(
+        ErrorKind::usage,
+        format("object format {} is newer than this version of walden understands", version))
         .with_hint("Upgrade walden on this host.");
 }
 
@@ -232,11 +234,10 @@ Header parse_header(ByteView object) {
     header.clear.kind = static_cast<ObjectKind>(kind);
     header.clear.suite = static_cast<crypto::Suite>(suite);
     header.method = static_cast<KeyMethod>(method);
-    const bool consistent =
-        header.method == key_method_of(header.clear.suite, header.clear.kind) &&
-        records == (header.method == KeyMethod::none ? 0u : 1u) &&
-        hash == (header.clear.suite == crypto::Suite::none ? 0u : 1u) &&
-        header.clear.header_size == header_size + record_size_of(header.method);
+    const bool consistent = header.method == key_method_of(header.clear.suite, header.clear.kind) &&
+                            records == (header.method == KeyMethod::none ? 0u : 1u) &&
+                            hash == (header.clear.suite == crypto::Suite::none ? 0u : 1u) &&
+                            header.clear.header_size == header_size + record_size_of(header.method);
     if (!consistent) corrupt("header of the object contradicts itself");
     return header;
 }
@@ -254,7 +255,8 @@ void parse_trailer(ByteView object, ContainerHeader& clear) {
     if (as_text(reader.read_bytes(tail_magic.size())) != tail_magic)
         corrupt(format("object of {} bytes does not end as a walden object: truncated?",
                        object.size()));
-    if (crc != crc32c(trailer.first(36))) corrupt("checksum of the object's trailer does not match");
+    if (crc != crc32c(trailer.first(36)))
+        corrupt("checksum of the object's trailer does not match");
     require_version(version);
     if (clear.encoded_size > object_size_max || clear.plain_size > object_size_max ||
         clear.frame_count != frame_count_of(clear.encoded_size) ||
@@ -274,9 +276,8 @@ Header inspect(ByteView object) {
 void require_place(const Header& header, const crypto::RepositoryId& repository,
                    ObjectPlace place) {
     if (header.repository != repository)
-        throw Error(ErrorKind::foreign,
-                    format("object belongs to repository {}, not to {}", to_hex(header.repository),
-                           to_hex(repository)));
+        throw Error(ErrorKind::foreign, format("object belongs to repository {}, not to {}",
+                                               to_hex(header.repository), to_hex(repository)));
     if (header.clear.kind != place.kind)
         corrupt(format("object is of kind {}, expected {}", to_string(header.clear.kind),
                        to_string(place.kind)));
@@ -299,9 +300,9 @@ Secret<32> find_object_key(const ClusterKeyring& keys, const Header& header, Byt
         throw Error(ErrorKind::usage, "the key on this host can archive but not read")
             .with_hint("Use a key with the read bundle; \"walden keys list\" shows them.");
     const SealBinding binding(keys, header.clear.epoch, header.clear.kind);
-    auto opened =
-        crypto::hpke_open(*epoch->secret_key, binding.context(*epoch, object.first(sealed_aad_size)),
-                          record.first(32), record.subspan(32));
+    auto opened = crypto::hpke_open(*epoch->secret_key,
+                                    binding.context(*epoch, object.first(sealed_aad_size)),
+                                    record.first(32), record.subspan(32));
     if (!opened || opened->size() != Secret<32>::size)
         corrupt("key of the object does not open: forged, or from another repository");
     const ZeroOnExit zero(*opened);
@@ -373,7 +374,9 @@ Bytes seal_object(const ClusterKeyring& keys, ObjectPlace place, const Payload& 
     return out;
 }
 
-ContainerHeader inspect_object(ByteView object) { return inspect(object).clear; }
+ContainerHeader inspect_object(ByteView object) {
+    return inspect(object).clear;
+}
 
 ContainerHeader inspect_object_at(const crypto::RepositoryId& repository, ObjectPlace place,
                                   ByteView object) {

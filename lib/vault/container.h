@@ -3,14 +3,14 @@
 // All functions are pure but for the random object key, and safe to call from several threads.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <string_view>
-
 #include "base/bytes.h"
 #include "codec/codec.h"
 #include "crypto/content_id.h"
 #include "vault/keyring.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace walden::vault {
 

@@ -1,11 +1,11 @@
 #include "vault/descriptor.h"
 
-#include <algorithm>
-#include <charconv>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "base/hash.h"
+
+#include <algorithm>
+#include <charconv>
 
 namespace walden::vault {
 
@@ -56,10 +56,10 @@ bool is_time(std::string_view text) {
 }  // namespace
 
 std::string encode_descriptor(const Descriptor& descriptor) {
-    std::string text = format(
-        "{}format: {}\nid: {}\nencryption: {}\nfencing: {}\ncreated: {}\n", title, format_version,
-        to_hex(descriptor.id), descriptor.suite == crypto::Suite::none ? "none" : "aes-256-gcm",
-        descriptor.fencing_proven ? "proven" : "none", descriptor.created);
+    std::string text = format("{}format: {}\nid: {}\nencryption: {}\nfencing: {}\ncreated: {}\n",
+                              title, format_version, to_hex(descriptor.id),
+                              descriptor.suite == crypto::Suite::none ? "none" : "aes-256-gcm",
+                              descriptor.fencing_proven ? "proven" : "none", descriptor.created);
     return text + checksum_line(text);
 }
 
@@ -70,8 +70,8 @@ Descriptor decode_descriptor(ByteView bytes) {
 
     const std::string_view version_text = take_line(text, "format");
     unsigned version = 0;
-    const auto [end, error] = std::from_chars(
-        version_text.data(), version_text.data() + version_text.size(), version);
+    const auto [end, error] =
+        std::from_chars(version_text.data(), version_text.data() + version_text.size(), version);
     if (error != std::errc() || end != version_text.data() + version_text.size())
         corrupt("format version");
     if (version == 0) corrupt("format version");
@@ -86,8 +86,7 @@ Descriptor decode_descriptor(ByteView bytes) {
     if (!parse_hex(take_line(text, "id"), descriptor.id)) corrupt("id");
     const std::string_view encryption = take_line(text, "encryption");
     if (encryption != "aes-256-gcm" && encryption != "none") corrupt("encryption");
-    descriptor.suite =
-        encryption == "none" ? crypto::Suite::none : crypto::Suite::aes_256_gcm;
+    descriptor.suite = encryption == "none" ? crypto::Suite::none : crypto::Suite::aes_256_gcm;
     const std::string_view fencing = take_line(text, "fencing");
     if (fencing != "proven" && fencing != "none") corrupt("fencing");
     descriptor.fencing_proven = fencing == "proven";

@@ -1,12 +1,12 @@
 // The repository's descriptor: the identity object (FORMAT.md, section 2).
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include "base/bytes.h"
 #include "crypto/frame_cipher.h"
 #include "crypto/key_bundle.h"
+
+#include <string>
+#include <string_view>
 
 namespace walden::vault {
 

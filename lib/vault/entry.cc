@@ -1,11 +1,11 @@
 #include "vault/entry.h"
 
+#include "base/error.h"
+#include "base/format.h"
+
 #include <algorithm>
 #include <cassert>
 #include <limits>
-
-#include "base/error.h"
-#include "base/format.h"
 
 namespace walden::vault {
 
@@ -138,9 +138,9 @@ void require_consistent(const Entry& entry) {
     if (plain_size > file_size_max) corrupt("size of the file");
     if (entry.pieces.size() == 1 && entry.pieces[0].content_id != entry.content_id)
         corrupt("content ids of file and piece differ");
-    if (!entry.inlined.empty() && (entry.pieces.size() != 1 ||
-                                   entry.inlined.size() > inline_size_max ||
-                                   entry.inlined.size() != entry.pieces[0].stored_size))
+    if (!entry.inlined.empty() &&
+        (entry.pieces.size() != 1 || entry.inlined.size() > inline_size_max ||
+         entry.inlined.size() != entry.pieces[0].stored_size))
         corrupt("inlined content");
 }
 
@@ -160,8 +160,7 @@ Bytes encode_entry(const Entry& entry) {
     Bytes out;
     ByteWriter(out).write(entry_version);
     FieldWriter fields(out);
-    fields.field(tag_kind,
-                 [&](ByteWriter& w) { w.write(static_cast<std::uint8_t>(entry.kind)); });
+    fields.field(tag_kind, [&](ByteWriter& w) { w.write(static_cast<std::uint8_t>(entry.kind)); });
     fields.field(tag_file_name, [&](ByteWriter& w) { w.write_bytes(as_bytes(entry.file_name)); });
     fields.field(tag_system_identifier, [&](ByteWriter& w) { w.write(entry.system_identifier); });
     fields.field(tag_plain_size, [&](ByteWriter& w) { w.write(entry.plain_size); });

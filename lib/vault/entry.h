@@ -1,16 +1,16 @@
 // Entries: the small objects that give content a name and facts (FORMAT.md, section 4).
 #pragma once
 
+#include "base/bytes.h"
+#include "codec/codec.h"
+#include "crypto/content_id.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/bytes.h"
-#include "codec/codec.h"
-#include "crypto/content_id.h"
 
 namespace walden::vault {
 
@@ -65,7 +65,7 @@ struct Entry {
     Bytes inlined;  ///< the container of the only piece, or empty
     std::optional<Predecessor> predecessor;
     Writer writer;
-    Bytes facts;  ///< lib/wal/facts.h; empty for what is not a segment
+    Bytes facts;  ///< lib/wal/stored_facts.h; empty for what is not a segment
 
     [[nodiscard]] std::uint64_t stored_size() const {
         std::uint64_t sum = 0;
@@ -86,8 +86,8 @@ struct Entry {
 [[nodiscard]] Bytes encode_entry(const Entry& entry);
 
 /// Throws Error(corrupt) for bytes that are not an entry or contradict themselves (sizes that do
-/// not add up, a piece or the file over its limit, inlined bytes beside two pieces), Error(usage) for a newer
-/// version or a field that must be understood and is not.
+/// not add up, a piece or the file over its limit, inlined bytes beside two pieces), Error(usage)
+/// for a newer version or a field that must be understood and is not.
 [[nodiscard]] Entry decode_entry(ByteView bytes);
 
 }  // namespace walden::vault

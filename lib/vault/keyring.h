@@ -1,13 +1,13 @@
 // The keys of one repository, as far as this process holds them, narrowed to one cluster.
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "crypto/content_id.h"
 #include "crypto/frame_cipher.h"
 #include "crypto/key_bundle.h"
+
+#include <memory>
+#include <optional>
+#include <string>
 
 namespace walden::vault {
 

@@ -2,14 +2,14 @@
 // that their first 8 and next 8 characters make good directories.
 #pragma once
 
+#include "base/bytes.h"
+#include "crypto/content_id.h"
+#include "crypto/key_slot.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/bytes.h"
-#include "crypto/content_id.h"
-#include "crypto/key_slot.h"
 
 namespace walden::vault {
 

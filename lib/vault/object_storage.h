@@ -73,9 +73,10 @@ public:
     /// Removes the objects; keys that do not exist are ignored.
     virtual void remove(std::span<const std::string> keys) = 0;
 
-    /// Whether all that get() and stat() show is durable, as in object stores, where an object appears
-    /// when it is safe. False where a writer may have died between making a name and syncing it, as
-    /// in a directory: then whoever relies on an object that he found puts it again first.
+    /// Whether all that get() and stat() show is durable, as in object stores, where an object
+    /// appears when it is safe. False where a writer may have died between making a name and
+    /// syncing it, as in a directory: then whoever relies on an object that he found puts it again
+    /// first.
     [[nodiscard]] virtual bool is_durable_once_visible() const { return false; }
 
     /// For messages: "file:///srv/store". No credentials in it.

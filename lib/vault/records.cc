@@ -14,9 +14,9 @@ void require_version(ByteReader& reader, std::string_view what) {
     if (version == record_version) return;
     if (!reader.ok() || version == 0)
         throw Error(ErrorKind::corrupt, format("{} is malformed", what));
-    throw Error(ErrorKind::usage,
-                format("{} format {} is newer than this version of walden understands", what,
-                       version))
+    throw Error(
+        ErrorKind::usage,
+        format("{} format {} is newer than this version of walden understands", what, version))
         .with_hint("Upgrade walden on this host.");
 }
 

@@ -1,11 +1,11 @@
 // Claims and identities: the small records of FORMAT.md, section 5.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "base/bytes.h"
 #include "vault/entry.h"
+
+#include <cstdint>
+#include <string>
 
 namespace walden::vault {
 
@@ -27,7 +27,7 @@ struct Claim {
 /// That a system identifier belongs to a cluster, written by `walden init`.
 struct ClusterIdentity {
     std::uint64_t system_identifier = 0;
-    std::uint32_t segment_size = 0;  ///< bytes
+    std::uint32_t segment_size = 0;    ///< bytes
     std::uint16_t server_version = 0;  ///< PostgreSQL major
     std::int64_t time = 0;
     std::string host;

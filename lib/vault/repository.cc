@@ -1,10 +1,10 @@
 #include "vault/repository.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/format.h"
 #include "vault/layout.h"
+
+#include <algorithm>
 
 namespace walden::vault {
 
@@ -16,7 +16,9 @@ std::optional<Bytes> get_object(ObjectStorage& storage, const std::string& key) 
     return bytes;
 }
 
-std::string quoted(const ObjectStorage& storage) { return "\"" + storage.describe() + "\""; }
+std::string quoted(const ObjectStorage& storage) {
+    return "\"" + storage.describe() + "\"";
+}
 
 void require_expected(const ObjectStorage& storage, const Descriptor& descriptor,
                       const Repository::Expectation& expectation) {
@@ -57,9 +59,8 @@ std::optional<OpenedSlot> try_slot(ObjectStorage& storage, const crypto::UnlockS
                       [&]() -> std::optional<OpenedSlot> {
                           auto bundles = crypto::open_slot_chain(secret, generations);
                           if (!bundles) return std::nullopt;
-                          return OpenedSlot{
-                              .header = crypto::read_slot_header(generations.back()),
-                              .bundles = std::move(*bundles)};
+                          return OpenedSlot{.header = crypto::read_slot_header(generations.back()),
+                                            .bundles = std::move(*bundles)};
                       });
 }
 
@@ -130,8 +131,9 @@ std::vector<SlotState> slots_behind(const std::vector<SlotState>& slots,
             throw Error(ErrorKind::denied,
                         format("slot {} (\"{}\") was not made by a holder of this key",
                                to_hex(slot.header.id), slot.header.label))
-                .with_hint("Somebody who writes to the store planted it, or another key began a "
-                           "rotation of its own. Remove the slot if nobody vouches for it.");
+                .with_hint(
+                    "Somebody who writes to the store planted it, or another key began a "
+                    "rotation of its own. Remove the slot if nobody vouches for it.");
         behind.push_back(slot);
     }
     return behind;
@@ -143,10 +145,12 @@ std::vector<SlotState> slots_behind(const std::vector<SlotState>& slots,
         names += format("{}{} (\"{}\")", names.empty() ? "" : ", ", to_hex(slot.header.id),
                         slot.header.label);
     throw Error(ErrorKind::conflict, format("key slots are behind the newest epoch: {}", names))
-        .with_detail("Either a rotation was interrupted, or somebody whose key was removed before "
-                     "it has added a slot of his own.")
-        .with_hint("If you know each of them, run \"walden keys rotate --complete\". Remove the "
-                   "others first.");
+        .with_detail(
+            "Either a rotation was interrupted, or somebody whose key was removed before "
+            "it has added a slot of his own.")
+        .with_hint(
+            "If you know each of them, run \"walden keys rotate --complete\". Remove the "
+            "others first.");
 }
 
 /// Hands the newest bundle of `chain` to a slot that has the one before.
@@ -170,8 +174,7 @@ Repository Repository::open(ObjectStorage& storage, const Expectation& expectati
                             const UnlockSource& unlock) {
     const auto descriptor = read_descriptor(storage);
     if (!descriptor)
-        throw Error(ErrorKind::not_found,
-                    format("{} holds no walden repository", quoted(storage)))
+        throw Error(ErrorKind::not_found, format("{} holds no walden repository", quoted(storage)))
             .with_hint("It may not be mounted. If it is new, run \"walden init\".");
     require_expected(storage, *descriptor, expectation);
     Repository repository(storage, *descriptor);
@@ -182,15 +185,14 @@ Repository Repository::open(ObjectStorage& storage, const Expectation& expectati
 void Repository::unlock(const crypto::UnlockSecret& secret) {
     auto opened = find_slot(*storage_, secret, descriptor_.id);
     if (!opened)
-        throw Error(ErrorKind::usage,
-                    format("key does not open repository {} at {}", to_hex(descriptor_.id),
-                           quoted(*storage_)))
+        throw Error(ErrorKind::usage, format("key does not open repository {} at {}",
+                                             to_hex(descriptor_.id), quoted(*storage_)))
             .with_hint("Its key slot was removed, or the key is another repository's.");
     const crypto::RepositoryId& named = opened->bundles.back().repository();
     if (named != descriptor_.id)
         throw Error(ErrorKind::foreign,
-                    format("{} says it is repository {}, its key slot is of {}",
-                           quoted(*storage_), to_hex(descriptor_.id), to_hex(named)));
+                    format("{} says it is repository {}, its key slot is of {}", quoted(*storage_),
+                           to_hex(descriptor_.id), to_hex(named)));
     slot_ = std::move(opened->header);
     bundles_ = std::move(opened->bundles);
     bundle_ = std::make_shared<const crypto::KeyBundle>(bundles_.back());
@@ -225,8 +227,7 @@ Descriptor Repository::create(ObjectStorage& storage, const Descriptor& descript
         if (left)
             made.id = left->bundles.back().repository();
         else
-            static_cast<void>(
-                add_slot(storage, *secret, crypto::KeyBundle::create(made.id), slot));
+            static_cast<void>(add_slot(storage, *secret, crypto::KeyBundle::create(made.id), slot));
     }
     const std::string text = encode_descriptor(made);
     if (storage.put_new(std::string(descriptor_key), as_bytes(text)) ==

@@ -1,17 +1,17 @@
 // A repository: a store that was proven to be ours, and the keys to it.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "crypto/key_bundle.h"
 #include "crypto/key_slot.h"
 #include "vault/descriptor.h"
 #include "vault/keyring.h"
 #include "vault/object_storage.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace walden::vault {
 
@@ -110,9 +110,9 @@ enum class LeftBehind : std::uint8_t {
 /// `repository`: so whatever is sealed to an epoch can be opened by somebody, wherever a rotation
 /// stops. With LeftBehind::complete, finishes an earlier one that was interrupted instead, if there
 /// was one. Slots removed before lose access to everything sealed from now on. Throws Error(usage)
-/// without a read bundle, Error(denied) naming a slot that no holder of this key made, or not of the
-/// epoch before, Error(conflict) if slots were left behind, another rotation is running, or the slot
-/// that opened `repository` is gone.
+/// without a read bundle, Error(denied) naming a slot that no holder of this key made, or not of
+/// the epoch before, Error(conflict) if slots were left behind, another rotation is running, or the
+/// slot that opened `repository` is gone.
 Rotation rotate_keys(const Repository& repository, LeftBehind left_behind = LeftBehind::refuse);
 
 }  // namespace walden::vault

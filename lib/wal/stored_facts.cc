@@ -36,16 +36,15 @@ Date to_date(std::int64_t days_since_1970) {
     const std::int64_t days = days_since_1970 + 719'468;
     const std::int64_t cycle = (days >= 0 ? days : days - days_per_cycle + 1) / days_per_cycle;
     const std::int64_t day_of_cycle = days - cycle * days_per_cycle;
-    const std::int64_t year_of_cycle = (day_of_cycle - day_of_cycle / 1460 +
-                                        day_of_cycle / 36'524 - day_of_cycle / 146'096) /
-                                       365;
+    const std::int64_t year_of_cycle =
+        (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36'524 - day_of_cycle / 146'096) / 365;
     const std::int64_t day_of_year =
         day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     const std::int64_t month_from_march = (5 * day_of_year + 2) / 153;
     Date date;
     date.day = static_cast<int>(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    date.month = static_cast<int>(month_from_march < 10 ? month_from_march + 3
-                                                        : month_from_march - 9);
+    date.month =
+        static_cast<int>(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
     date.year = year_of_cycle + cycle * 400 + (date.month <= 2 ? 1 : 0);
     return date;
 }
@@ -145,10 +144,10 @@ std::string to_utc_text(Timestamp time) {
     const Date date = to_date(days + days_to_2000);
     const auto seconds = static_cast<int>(rest / 1'000'000);
     std::array<char, 64> text{};
-    const int size = std::snprintf(text.data(), text.size(), "%04lld-%02d-%02d %02d:%02d:%02d.%06d+00",
-                                   static_cast<long long>(date.year), date.month, date.day,
-                                   seconds / 3600, seconds / 60 % 60, seconds % 60,
-                                   static_cast<int>(rest % 1'000'000));
+    const int size =
+        std::snprintf(text.data(), text.size(), "%04lld-%02d-%02d %02d:%02d:%02d.%06d+00",
+                      static_cast<long long>(date.year), date.month, date.day, seconds / 3600,
+                      seconds / 60 % 60, seconds % 60, static_cast<int>(rest % 1'000'000));
     return {text.data(), static_cast<std::size_t>(std::min<int>(size, 63))};
 }
 

@@ -12,11 +12,11 @@
 // Later versions only append: a reader takes the part that it knows.
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "base/bytes.h"
 #include "wal/record_reader.h"
+
+#include <optional>
+#include <string>
 
 namespace walden::wal {
 

@@ -19,9 +19,8 @@ namespace walden::storage::s3 {
 /// Answers and what becomes of them (everything else by s3_error.h):
 ///   412 on a PUT                     already_present; it may be the answer to our own lost request
 ///   409 ConditionalRequestConflict   unavailable: somebody is writing, ask again
-///   404 NoSuchKey                    absent. Any other 404 is an error: a wrong bucket, a web
-///   server 403 for a key                    denied; the message tells whether s3:ListBucket lacks,
-///   without
+///   404 NoSuchKey                    absent; other 404s are errors: a wrong bucket, a web server
+///   403 for a key                    denied; the message tells if s3:ListBucket lacks, without
 ///                                    which S3 answers 403 for keys that do not exist
 ///   2xx with an error document       that error
 ///   2xx whose checksum, or for want of one whose ETag, is of other bytes

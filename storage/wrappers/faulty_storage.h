@@ -75,6 +75,7 @@ public:
     void list(const std::string& prefix, const std::string& start_after,
               const std::function<bool(const vault::ObjectInfo&)>& visit) override;
     void remove(std::span<const std::string> keys) override;
+
     [[nodiscard]] bool is_durable_once_visible() const override {
         return inner_.is_durable_once_visible();
     }

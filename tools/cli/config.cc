@@ -6,12 +6,20 @@
 // PostgreSQL takes exit codes above 125 for more than a failed call (invariant 3).
 namespace walden::cli {
 namespace {
-[[noreturn]] void fail_toml_assertion() { throw std::logic_error("not understood"); }
+[[noreturn]] void fail_toml_assertion() {
+    throw std::logic_error("not understood");
+}
 }  // namespace
 }  // namespace walden::cli
 
 #define TOML_ASSERT(condition) \
     ((condition) ? static_cast<void>(0) : walden::cli::fail_toml_assertion())
+#include "base/error.h"
+#include "base/file.h"
+#include "base/format.h"
+#include "base/hash.h"
+#include "vault/layout.h"
+
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -19,12 +27,6 @@ namespace {
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
-
-#include "base/error.h"
-#include "base/file.h"
-#include "base/format.h"
-#include "base/hash.h"
-#include "vault/layout.h"
 
 namespace walden::cli {
 
@@ -74,8 +76,7 @@ std::chrono::milliseconds duration_of(const toml::node& node) {
     const auto value = node.value_exact<std::string>();
     if (!value) throw bad;
     std::uint32_t count = 0;
-    const auto [end, error] =
-        std::from_chars(value->data(), value->data() + value->size(), count);
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), count);
     const std::string_view unit(end, static_cast<std::size_t>(value->data() + value->size() - end));
     std::uint64_t scale = 0;
     if (unit == "ms") scale = 1;
@@ -90,11 +91,11 @@ std::chrono::milliseconds duration_of(const toml::node& node) {
 /// "512KiB", "8MiB", "1GiB".
 std::size_t size_of(const toml::node& node, std::size_t min, std::size_t max) {
     const auto value = node.value_exact<std::string>();
-    const BadValue bad{format("a size such as \"64MiB\", from {}MiB to {}MiB", min >> 20, max >> 20)};
+    const BadValue bad{
+        format("a size such as \"64MiB\", from {}MiB to {}MiB", min >> 20, max >> 20)};
     if (!value) throw bad;
     std::uint32_t count = 0;
-    const auto [end, error] =
-        std::from_chars(value->data(), value->data() + value->size(), count);
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), count);
     const std::string_view unit(end, static_cast<std::size_t>(value->data() + value->size() - end));
     const unsigned shift = unit == "KiB" ? 10 : unit == "MiB" ? 20 : unit == "GiB" ? 30 : 0;
     const std::size_t total = static_cast<std::size_t>(count) << shift;
@@ -201,8 +202,9 @@ std::vector<Setting> s3_object_settings() {
          }},
         {{"store.sse_kms_key_id", "unset", "the key of \"aws:kms\"; else the account's"},
          [](Config& c, const toml::node& n) { c.s3.sse_kms_key_id = header_text_of(n); }},
-        {{"store.object_lock_mode", "unset", "retention of new objects: \"governance\" or "
-                                             "\"compliance\""},
+        {{"store.object_lock_mode", "unset",
+          "retention of new objects: \"governance\" or "
+          "\"compliance\""},
          [](Config& c, const toml::node& n) {
              c.s3.object_lock_mode =
                  choice_of<ObjectLockMode>(n, {{"governance", ObjectLockMode::governance},
@@ -218,7 +220,9 @@ std::vector<Setting> s3_object_settings() {
              c.s3.multipart_threshold = size_of(n, part_size_min, size_max);
          }},
         {{"store.part_size", "\"8MiB\"", "of these parts"},
-         [](Config& c, const toml::node& n) { c.s3.part_size = size_of(n, part_size_min, size_max); }},
+         [](Config& c, const toml::node& n) {
+             c.s3.part_size = size_of(n, part_size_min, size_max);
+         }},
         {{"store.concurrency", "8", "parts of one object at a time"},
          [](Config& c, const toml::node& n) {
              c.s3.concurrency = static_cast<std::size_t>(number_of(n, 1, 64));
@@ -239,8 +243,8 @@ std::vector<Setting> s3_object_settings() {
         {{"store.fencing", "\"required\"",
           "\"none\" accepts an S3 store that cannot keep objects from being overwritten"},
          [](Config& c, const toml::node& n) {
-             c.s3.fencing = choice_of<Fencing>(
-                 n, {{"required", Fencing::required}, {"none", Fencing::none}});
+             c.s3.fencing =
+                 choice_of<Fencing>(n, {{"required", Fencing::required}, {"none", Fencing::none}});
          }},
     };
 }
@@ -266,7 +270,8 @@ std::vector<Setting> all_settings() {
         {{"state_dir", "\"/var/lib/walden/state\"",
           "where this host keeps its instance id; may be lost at any time"},
          [](Config& c, const toml::node& n) { c.state_dir = absolute_path_of(n); }},
-        {{"store.url", "required", "where the repository is: file:///absolute/path or s3://bucket/prefix"},
+        {{"store.url", "required",
+          "where the repository is: file:///absolute/path or s3://bucket/prefix"},
          [](Config& c, const toml::node& n) { c.store_url = text_of(n); }},
         {{"store.id", "unset", "the repository's id; if given, any other one is refused"},
          [](Config& c, const toml::node& n) {
@@ -274,7 +279,8 @@ std::vector<Setting> all_settings() {
              if (!parse_hex(text_of(n), id)) throw BadValue{"32 hex digits"};
              c.store_id = id;
          }},
-        {{"encryption.enabled", "true", "false stores everything readable by whoever has the store"},
+        {{"encryption.enabled", "true",
+          "false stores everything readable by whoever has the store"},
          [](Config& c, const toml::node& n) { c.encryption_enabled = flag_of(n); }},
         {{"encryption.key_file", "unset", "file with the key, mode 0600; made by \"walden init\""},
          [](Config& c, const toml::node& n) {
@@ -298,14 +304,14 @@ std::vector<Setting> all_settings() {
         {{"codec.method", "\"wal\"",
           "\"wal\" takes segments apart, then zstd; \"zstd\", \"lz4\" or \"none\" do not"},
          [](Config& c, const toml::node& n) {
-             c.encoding.method =
-                 choice_of<codec::CodecId>(n, {{"wal", codec::CodecId::wal},
-                                               {"zstd", codec::CodecId::zstd},
-                                               {"lz4", codec::CodecId::lz4},
-                                               {"none", codec::CodecId::none}});
+             c.encoding.method = choice_of<codec::CodecId>(n, {{"wal", codec::CodecId::wal},
+                                                               {"zstd", codec::CodecId::zstd},
+                                                               {"lz4", codec::CodecId::lz4},
+                                                               {"none", codec::CodecId::none}});
          }},
         {{"codec.wal_back_end", "\"zstd\"",
-          "what compresses the parts of a segment that \"wal\" has taken apart: \"zstd\" or \"lz4\""},
+          "what compresses the parts of a segment that \"wal\" has taken apart: \"zstd\" or "
+          "\"lz4\""},
          [](Config& c, const toml::node& n) {
              c.encoding.wal_back_end = choice_of<codec::CodecId>(
                  n, {{"zstd", codec::CodecId::zstd}, {"lz4", codec::CodecId::lz4}});
@@ -319,8 +325,8 @@ std::vector<Setting> all_settings() {
           "\"refuse\" it"},
          [](Config& c, const toml::node& n) {
              using Policy = archive::DamagedWalPolicy;
-             c.archive_damaged_wal = choice_of<Policy>(
-                 n, {{"archive", Policy::archive}, {"refuse", Policy::refuse}});
+             c.archive_damaged_wal =
+                 choice_of<Policy>(n, {{"archive", Policy::archive}, {"refuse", Policy::refuse}});
          }},
         {{"archive.deadline", "\"60s\"", "until when a command of the archiving side tries again"},
          [](Config& c, const toml::node& n) { c.archive_deadline = duration_of(n); }},
@@ -341,26 +347,28 @@ std::vector<Setting> all_settings() {
              c.agent_memory = size_of(n, std::size_t{16} << 20, std::size_t{64} << 30);
          }},
         {{"fetch.standby_on_error", "\"retry\"",
-          "a standby whose store cannot be reached: \"retry\" (PostgreSQL asks again; stop it if it "
+          "a standby whose store cannot be reached: \"retry\" (PostgreSQL asks again; stop it if "
+          "it "
           "is being promoted), \"stop\" it, or \"ignore\" (retry, and promote with less)"},
          [](Config& c, const toml::node& n) {
-             c.on_standby_error = choice_of<OnStandbyError>(
-                 n, {{"retry", OnStandbyError::retry},
-                     {"stop", OnStandbyError::stop},
-                     {"ignore", OnStandbyError::ignore}});
+             c.on_standby_error =
+                 choice_of<OnStandbyError>(n, {{"retry", OnStandbyError::retry},
+                                               {"stop", OnStandbyError::stop},
+                                               {"ignore", OnStandbyError::ignore}});
          }},
         {{"fetch.on_damaged_wal", "\"refuse\"",
           "a segment that was damaged already when it was archived: \"refuse\" it, or \"deliver\" "
           "it to recover to a target before the damage"},
          [](Config& c, const toml::node& n) {
              using Policy = recovery::DamagedWalPolicy;
-             c.fetch_damaged_wal = choice_of<Policy>(
-                 n, {{"refuse", Policy::refuse}, {"deliver", Policy::deliver}});
+             c.fetch_damaged_wal =
+                 choice_of<Policy>(n, {{"refuse", Policy::refuse}, {"deliver", Policy::deliver}});
          }},
         {{"fetch.deadline", "\"60s\"", "until when walden-fetch tries again"},
          [](Config& c, const toml::node& n) { c.fetch_deadline = duration_of(n); }},
         {{"fetch.history_deadline", "\"180s\"",
-          "the same for timeline histories, without which recovery takes a wrong line; on a standby, "
+          "the same for timeline histories, without which recovery takes a wrong line; on a "
+          "standby, "
           "which asks again, fetch.deadline holds for them, too"},
          [](Config& c, const toml::node& n) { c.fetch_history_deadline = duration_of(n); }},
         {{"fetch.hole_patience", "\"5s\"",
@@ -368,7 +376,8 @@ std::vector<Setting> all_settings() {
           "a few at a time"},
          [](Config& c, const toml::node& n) { c.fetch_hole_patience = duration_of(n); }},
         {{"fetch.prefetch_size", "\"256MiB\"",
-          "how much WAL the agent fetches ahead of a recovery at most, on the file system of pg_wal; "
+          "how much WAL the agent fetches ahead of a recovery at most, on the file system of "
+          "pg_wal; "
           "\"0MiB\": none"},
          [](Config& c, const toml::node& n) {
              c.fetch_prefetch_size = size_of(n, 0, std::size_t{64} << 30);
@@ -421,15 +430,15 @@ private:
             return candidate.help.name == name;
         });
         if (setting == all.end())
-            throw Error(ErrorKind::usage, format("{}:{}: unknown setting \"{}\"", config_.path,
-                                                 line, name))
+            throw Error(ErrorKind::usage,
+                        format("{}:{}: unknown setting \"{}\"", config_.path, line, name))
                 .with_hint("\"walden --help\" lists the settings.");
         if (setting->help.default_value.size() == 2 && is_empty(node)) return;  // as if left out
         try {
             setting->read(config_, node);
         } catch (const BadValue& bad) {
-            throw Error(ErrorKind::usage, format("{}:{}: {} must be {}", config_.path, line, name,
-                                                 bad.wanted));
+            throw Error(ErrorKind::usage,
+                        format("{}:{}: {} must be {}", config_.path, line, name, bad.wanted));
         }
     }
 
@@ -459,8 +468,7 @@ void require_complete(const Config& config) {
     if (config.pgdata.empty()) missing("pgdata");
     if (config.store_url.empty()) missing("store.url");
     if (config.encryption_enabled && !config.key_source)
-        throw Error(ErrorKind::usage,
-                    format("{}: [encryption] names no key", config.path))
+        throw Error(ErrorKind::usage, format("{}: [encryption] names no key", config.path))
             .with_hint(
                 "Set key_file, key_env, key_command or passphrase_file, or \"enabled = false\".");
 }
@@ -476,9 +484,9 @@ bool begins_soundly(std::string_view line) {
            std::string_view("_-\"'").find(c) != std::string_view::npos;
 }
 
-/// What toml++ 3.3.0 must not be given: a letter like a-umlaut outside texts and comments is undefined
-/// behaviour in its tables of white space, a section without a name breaks an assertion. Texts of
-/// several lines are refused so that each line can be judged alone. Empty if all is well.
+/// What toml++ 3.3.0 must not be given: a letter like a-umlaut outside texts and comments is
+/// undefined behaviour in its tables of white space, a section without a name breaks an assertion.
+/// Texts of several lines are refused so that each line can be judged alone. Empty if all is well.
 std::string_view find_fault(std::string_view line) {
     char quote = '\0';
     for (std::size_t i = 0; i < line.size(); ++i) {
@@ -507,11 +515,10 @@ void require_plain_lines(std::string_view text, const std::string& path) {
             throw Error(ErrorKind::usage,
                         format("{}:{}: configuration contains a zero byte", path, number));
         if (line.size() > line_size_max)
-            throw Error(ErrorKind::usage, format("{}:{}: line is longer than {} bytes", path,
-                                                 number, line_size_max));
+            throw Error(ErrorKind::usage,
+                        format("{}:{}: line is longer than {} bytes", path, number, line_size_max));
         const std::string_view fault = find_fault(line);
-        if (!fault.empty())
-            throw Error(ErrorKind::usage, format("{}:{}: {}", path, number, fault));
+        if (!fault.empty()) throw Error(ErrorKind::usage, format("{}:{}: {}", path, number, fault));
         text.remove_prefix(std::min(text.size(), line.size() + 1));
     }
 }
@@ -538,8 +545,8 @@ Config parse_config(std::string_view text, const std::string& path) {
     try {
         Reader(config).read_table(toml::parse(text), "");
     } catch (const toml::parse_error& error) {
-        throw Error(ErrorKind::usage, format("{}:{}: {}", path, error.source().begin.line,
-                                             error.description()));
+        throw Error(ErrorKind::usage,
+                    format("{}:{}: {}", path, error.source().begin.line, error.description()));
     } catch (const std::logic_error& error) {
         throw Error(ErrorKind::usage, format("{}: configuration is {}", path, error.what()));
     }

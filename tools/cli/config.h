@@ -1,18 +1,18 @@
 // The configuration: one TOML file, --config, else $WALDEN_CONFIG, else /etc/walden/walden.toml.
 #pragma once
 
-#include <chrono>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "archive/archiver.h"
 #include "codec/codec.h"
 #include "crypto/key_bundle.h"
 #include "crypto/key_source.h"
 #include "recovery/fetcher.h"
 #include "storage/s3/s3_settings.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace walden::cli {
 

@@ -36,9 +36,13 @@ void print(std::string_view level, std::string_view text) {
 
 }  // namespace
 
-void set_program_name(std::string_view name) { program_name() = name; }
+void set_program_name(std::string_view name) {
+    program_name() = name;
+}
 
-void stamp_messages() { is_stamped = true; }
+void stamp_messages() {
+    is_stamped = true;
+}
 
 void report_error(const Error& error) {
     print("error", error.message());
@@ -46,11 +50,17 @@ void report_error(const Error& error) {
     if (!error.hint().empty()) print("hint", error.hint());
 }
 
-void report_error(std::string_view message) { print("error", message); }
+void report_error(std::string_view message) {
+    print("error", message);
+}
 
-void report_warning(std::string_view message) { print("warning", message); }
+void report_warning(std::string_view message) {
+    print("warning", message);
+}
 
-void report_note(std::string_view message) { print("", message); }
+void report_note(std::string_view message) {
+    print("", message);
+}
 
 void show_progress(const std::string& text) {
     static const bool is_terminal = ::isatty(STDERR_FILENO) == 1;

@@ -1,10 +1,10 @@
 // How the programs speak: PostgreSQL's style, to stderr, once per problem.
 #pragma once
 
+#include "base/error.h"
+
 #include <string>
 #include <string_view>
-
-#include "base/error.h"
 
 namespace walden::cli {
 

@@ -1,5 +1,3 @@
-#include <ctime>
-
 #include "archive/membership.h"
 #include "base/error.h"
 #include "base/format.h"
@@ -9,6 +7,8 @@
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "wal/file_name.h"
+
+#include <ctime>
 
 namespace walden::commands {
 
@@ -41,9 +41,8 @@ int adopt(const Common& common, std::uint32_t timeline) {
     const vault::Claim claim =
         archive::Membership(vault, state, instance).adopt(timeline, std::time(nullptr));
     if (!state.save())
-        throw Error(ErrorKind::io,
-                    format("timeline {} is adopted, but \"{}\" could not be written", timeline,
-                           state.path()))
+        throw Error(ErrorKind::io, format("timeline {} is adopted, but \"{}\" could not be written",
+                                          timeline, state.path()))
             .with_hint("Make state_dir writable and adopt again, or this host forgets it.");
     if (common.output == Output::json)
         cli::print_json({{"timeline", timeline},

@@ -1,6 +1,5 @@
 // walden backfill: closes the hole that a failover leaves in the archive.
 #include "archive/line_backfill.h"
-
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"

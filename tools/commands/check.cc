@@ -128,10 +128,11 @@ void check_uploads(const cli::Config& config, Checker& checker) {
     if (old_count == 0)
         checker.ok("no multipart upload was left unfinished for more than a day");
     else
-        checker.warning(format("{} multipart upload{} unfinished for more than a day, such as {}",
-                               old_count, old_count == 1 ? " is" : "s are", example),
-                        "Their parts take room and are not listed. \"walden expire\" removes them; so does a "
-                        "lifecycle rule (AbortIncompleteMultipartUpload).");
+        checker.warning(
+            format("{} multipart upload{} unfinished for more than a day, such as {}", old_count,
+                   old_count == 1 ? " is" : "s are", example),
+            "Their parts take room and are not listed. \"walden expire\" removes them; so does a "
+            "lifecycle rule (AbortIncompleteMultipartUpload).");
 }
 
 /// Of the timelines that have one that can be read.
@@ -152,30 +153,29 @@ void check_descent(const cli::Config& config, const inspect::ClusterSurvey& surv
     const pg::WalPosition minimum = start->minimum_recovery.value_or(pg::WalPosition{});
     const auto histories = histories_of(survey);
     const wal::TimelineId own = std::max(start->checkpoint.timeline, minimum.timeline);
-    const wal::TimelineId target =
-        wanted != 0 ? wanted : inspect::newest_timeline(own, histories);
+    const wal::TimelineId target = wanted != 0 ? wanted : inspect::newest_timeline(own, histories);
     if (target == own && wanted == 0) return;
     const auto history = histories.find(target);
     if (history == histories.end() && target != 1) {
-        checker.problem(format("the archive has no history of timeline {} that can be read", target),
-                        "\"walden info\" lists its timelines; reading them takes a read key.");
+        checker.problem(
+            format("the archive has no history of timeline {} that can be read", target),
+            "\"walden info\" lists its timelines; reading them takes a read key.");
         return;
     }
     const auto problem = inspect::explain_descent(
         history == histories.end() ? wal::TimelineHistory(target) : history->second,
         {.checkpoint = start->checkpoint.lsn,
          .timeline = start->checkpoint.timeline,
-         .minimum_recovery = start->minimum_recovery
-                                 ? std::optional<wal::Lsn>(minimum.lsn)
-                                 : std::nullopt,
+         .minimum_recovery =
+             start->minimum_recovery ? std::optional<wal::Lsn>(minimum.lsn) : std::nullopt,
          .minimum_recovery_timeline = minimum.timeline});
     if (!problem)
         checker.ok(format("recovery of \"{}\" can follow timeline {}", config.pgdata, target));
     else if (start->mode == pg::RecoveryMode::none && wanted == 0)
-        checker.warning(
-            format("recovery to the latest timeline does not follow this server: {}", problem->text),
-            format("If timeline {} took over, this server must not go on. {}", target,
-                   problem->hint));
+        checker.warning(format("recovery to the latest timeline does not follow this server: {}",
+                               problem->text),
+                        format("If timeline {} took over, this server must not go on. {}", target,
+                               problem->hint));
     else
         checker.problem(problem->text, problem->hint);
 }

@@ -55,8 +55,8 @@ void print_timeline(const TimelineSurvey& timeline, wal::SegmentSize size) {
     if (timeline.timeline > 1 && !timeline.has_history_file)
         print_line("    HISTORY MISSING: nothing can be recovered along this timeline");
     if (timeline.owner)
-        print_line(format("    owner        host {}, {}", timeline.owner->host,
-                          timeline.owner->pgdata));
+        print_line(
+            format("    owner        host {}, {}", timeline.owner->host, timeline.owner->pgdata));
     for (const SegmentRun& run : timeline.runs)
         print_line(format("    restorable   {} .. {}   {}, WAL {} .. {}",
                           name_of(timeline, run.first, size), name_of(timeline, run.last, size),
@@ -155,8 +155,8 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey) {
         print_line(
             format("\ncluster \"{}\", system identifier {}", name, survey.system_identifier));
     for (const std::string& conflict : survey.conflicts)
-        print_line(format("\n  CONFLICT: {} was written by two servers; the later one is kept apart",
-                          conflict));
+        print_line(format(
+            "\n  CONFLICT: {} was written by two servers; the later one is kept apart", conflict));
     for (const inspect::DamagedSegment& segment : survey.damaged)
         print_line(format("\n  DAMAGED AT ITS SOURCE: {} at {}: {}; no recovery can pass it",
                           segment.file_name, to_string(segment.stopped_at), segment.reason));

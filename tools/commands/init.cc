@@ -1,8 +1,3 @@
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <ctime>
-
 #include "archive/membership.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -18,6 +13,11 @@
 #include "tools/commands/text.h"
 #include "vault/layout.h"
 #include "vault/repository.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ctime>
 
 namespace walden::commands {
 
@@ -49,7 +49,8 @@ crypto::UnlockSecret ensure_secret(const cli::Config& config, InitResult& result
 }
 
 /// Whether the store creates only if absent. S3 is asked with the condition, whatever the
-/// configuration accepts: a storage that need not rely on it would look first and so hide the truth.
+/// configuration accepts: a storage that need not rely on it would look first and so hide the
+/// truth.
 storage::FencingProof prove_fencing(const cli::Config& config, vault::ObjectStorage& storage,
                                     const std::string& key) {
     if (!storage::s3::is_s3_url(config.store_url)) return storage::probe_fencing(storage, key);
@@ -83,15 +84,16 @@ void require_fencing(const cli::Config& config, const InitOptions& options,
                      const storage::FencingProof& proof) {
     if (proof.is_proven) return;
     const bool is_s3 = storage::s3::is_s3_url(config.store_url);
-    const bool is_accepted = is_s3 ? config.s3.fencing == storage::s3::Fencing::none
-                                   : options.accepts_unfenced;
+    const bool is_accepted =
+        is_s3 ? config.s3.fencing == storage::s3::Fencing::none : options.accepts_unfenced;
     if (is_accepted) return;
-    throw Error(ErrorKind::usage, format("\"{}\" does not keep an object from being overwritten",
-                                         config.store_url))
+    throw Error(ErrorKind::usage,
+                format("\"{}\" does not keep an object from being overwritten", config.store_url))
         .with_detail(format("The probe: {}.", proof.reason))
-        .with_hint(format("Two servers could overwrite each other's WAL there. Use another store, or {} "
-                          "if there is surely one writer.",
-                          is_s3 ? "set fencing = \"none\" in [store]" : "--accept-unfenced"));
+        .with_hint(
+            format("Two servers could overwrite each other's WAL there. Use another store, or {} "
+                   "if there is surely one writer.",
+                   is_s3 ? "set fencing = \"none\" in [store]" : "--accept-unfenced"));
 }
 
 void ensure_repository(const cli::Config& config, const InitOptions& options, InitResult& result) {
@@ -107,17 +109,16 @@ void ensure_repository(const cli::Config& config, const InitOptions& options, In
     result.completion = try_completion(config, probe + ".3");
     std::optional<crypto::UnlockSecret> secret;
     if (config.encryption_enabled) secret.emplace(ensure_secret(config, result));
-    vault::Repository::create(
-        storage,
-        {.id = config.store_id.value_or(random_array<16>()),
-         .suite = secret ? crypto::Suite::aes_256_gcm : crypto::Suite::none,
-         .fencing_proven = proof.is_proven,
-         .created = now_rfc3339()},
-        secret ? &*secret : nullptr,
-        {.label = format("init on {}", archive::describe_host()),
-         .created = std::time(nullptr),
-         .scrypt_cost = {},
-         .cluster = ""});
+    vault::Repository::create(storage,
+                              {.id = config.store_id.value_or(random_array<16>()),
+                               .suite = secret ? crypto::Suite::aes_256_gcm : crypto::Suite::none,
+                               .fencing_proven = proof.is_proven,
+                               .created = now_rfc3339()},
+                              secret ? &*secret : nullptr,
+                              {.label = format("init on {}", archive::describe_host()),
+                               .created = std::time(nullptr),
+                               .scrypt_cost = {},
+                               .cluster = ""});
     result.made_repository = true;
 }
 
@@ -132,12 +133,13 @@ void ensure_cluster(const cli::Session& session, const InitOptions& options, Ini
     if (!data) return;
     const auto registered = session.registered_systems();
     if (!registered.empty() && !options.registers_new_system)
-        throw Error(ErrorKind::foreign,
-                    format("cluster \"{}\" archives system {} already; \"{}\" is system {}",
-                           session.config().cluster, registered.back(), session.config().pgdata,
-                           system))
-            .with_hint("Another cluster needs another name. If this is the same one after initdb or "
-                       "pg_upgrade, run \"walden init --new-system\".");
+        throw Error(
+            ErrorKind::foreign,
+            format("cluster \"{}\" archives system {} already; \"{}\" is system {}",
+                   session.config().cluster, registered.back(), session.config().pgdata, system))
+            .with_hint(
+                "Another cluster needs another name. If this is the same one after initdb or "
+                "pg_upgrade, run \"walden init --new-system\".");
     static_cast<void>(vault.put_identity({.system_identifier = system,
                                           .segment_size = data->segment_size.bytes(),
                                           .server_version = data->major_version,
@@ -156,7 +158,8 @@ void make_commands(const cli::Config& config, InitResult& result) {
 
 void print_key_advice(const cli::Config& config, const InitResult& result) {
     if (!config.encryption_enabled) {
-        print_line("\nThe archive is NOT encrypted: whoever can read the store can read your data.");
+        print_line(
+            "\nThe archive is NOT encrypted: whoever can read the store can read your data.");
         return;
     }
     if (result.made_key_file)
@@ -183,10 +186,12 @@ void print_text(const cli::Session& session, const InitResult& result) {
                           result.registered_cluster ? "Registered" : "Found", config.cluster,
                           *result.system_identifier));
     if (!session.repository().descriptor().fencing_proven)
-        print_line("WARNING: the store does not keep objects from being overwritten. Let only one "
-                   "server archive there.");
+        print_line(
+            "WARNING: the store does not keep objects from being overwritten. Let only one "
+            "server archive there.");
     else if (result.completion == "unconditional")
-        print_line("The store ignores the condition on multipart uploads; walden looks first there.");
+        print_line(
+            "The store ignores the condition on multipart uploads; walden looks first there.");
     else if (result.completion == "unsupported")
         print_line("The store has no multipart uploads: set multipart_threshold = \"64MiB\".");
     print_key_advice(config, result);
@@ -201,12 +206,15 @@ void print_text(const cli::Session& session, const InitResult& result) {
 /// The server must be able to use what is made here.
 void require_owner_of(const std::string& pgdata) {
     struct stat status {};
+
     if (::stat(pgdata.c_str(), &status) != 0 || status.st_uid == ::geteuid()) return;
-    throw Error(ErrorKind::usage,
-                format("\"{}\" belongs to another user, who could not use the key and the store made "
-                       "here",
-                       pgdata))
-        .with_hint("Run this as the owner of the data directory: \"sudo -u postgres walden init\".");
+    throw Error(
+        ErrorKind::usage,
+        format("\"{}\" belongs to another user, who could not use the key and the store made "
+               "here",
+               pgdata))
+        .with_hint(
+            "Run this as the owner of the data directory: \"sudo -u postgres walden init\".");
 }
 
 }  // namespace
@@ -223,19 +231,20 @@ int init(const Common& common, const InitOptions& options) {
         print_text(session, result);
         return 0;
     }
-    cli::print_json({{"repository", to_hex(session.repository().descriptor().id)},
-                     {"made_repository", result.made_repository},
-                     {"made_key_file", result.made_key_file},
-                     {"registered_cluster", result.registered_cluster},
-                     {"fencing", session.repository().descriptor().fencing_proven ? "proven" : "none"},
-                     {"multipart_completion",
-                      result.completion.empty() ? cli::Json() : cli::Json(result.completion)},
-                     {"cluster", config.cluster},
-                     {"system_identifier", result.system_identifier
-                                               ? cli::Json(format("{}", *result.system_identifier))
-                                               : cli::Json()},
-                     {"archive_command", result.archive_command},
-                     {"restore_command", result.restore_command}});
+    cli::print_json(
+        {{"repository", to_hex(session.repository().descriptor().id)},
+         {"made_repository", result.made_repository},
+         {"made_key_file", result.made_key_file},
+         {"registered_cluster", result.registered_cluster},
+         {"fencing", session.repository().descriptor().fencing_proven ? "proven" : "none"},
+         {"multipart_completion",
+          result.completion.empty() ? cli::Json() : cli::Json(result.completion)},
+         {"cluster", config.cluster},
+         {"system_identifier", result.system_identifier
+                                   ? cli::Json(format("{}", *result.system_identifier))
+                                   : cli::Json()},
+         {"archive_command", result.archive_command},
+         {"restore_command", result.restore_command}});
     return 0;
 }
 

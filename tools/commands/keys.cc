@@ -1,9 +1,3 @@
-#include <termios.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <ctime>
-
 #include "archive/membership.h"
 #include "base/error.h"
 #include "base/format.h"
@@ -14,6 +8,12 @@
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
+
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
 
 namespace walden::commands {
 
@@ -79,8 +79,8 @@ struct SlotMarks {
 
 SlotMarks marks_of(const vault::SlotState& slot, const vault::Repository& repository) {
     return {.is_ours = repository.opened_slot()->id == slot.header.id,
-            .is_current = crypto::is_slot_endorsed(slot.newest,
-                                                   repository.bundle()->admin_public_key())};
+            .is_current =
+                crypto::is_slot_endorsed(slot.newest, repository.bundle()->admin_public_key())};
 }
 
 cli::Json slot_json(const crypto::SlotHeader& slot, SlotMarks marks) {
@@ -126,8 +126,7 @@ void report_added(const Common& common, const crypto::SlotHeader& slot, const st
         cli::print_json(slot_json(slot, {.is_ours = false, .is_current = true}));
         return;
     }
-    print_line(format("Added slot {} with the {} bundle{}", to_hex(slot.id),
-                      to_string(slot.bundle),
+    print_line(format("Added slot {} with the {} bundle{}", to_hex(slot.id), to_string(slot.bundle),
                       file.empty() ? std::string(" for the passphrase")
                                    : format("; its key is in {} (mode 0600)", file)));
 }
@@ -184,28 +183,30 @@ int remove_key(const Common& common, const KeyOptions& options) {
     if (common.output == Output::json)
         cli::print_json({{"removed", to_hex(slot.header.id)}});
     else
-        print_line(format("Removed slot {}. Whoever has used that key may have kept what it opens: "
-                          "\"walden keys rotate\" shuts it out from what is archived from now on.",
-                          to_hex(slot.header.id)));
+        print_line(
+            format("Removed slot {}. Whoever has used that key may have kept what it opens: "
+                   "\"walden keys rotate\" shuts it out from what is archived from now on.",
+                   to_hex(slot.header.id)));
     return 0;
 }
 
 int rotate_keys(const Common& common, const KeyOptions& options) {
     const cli::Session session = open_session(common, options);
     require_read_bundle(session);
-    const vault::Rotation rotation = vault::rotate_keys(
-        session.repository(),
-        options.completes ? vault::LeftBehind::complete : vault::LeftBehind::refuse);
+    const vault::Rotation rotation =
+        vault::rotate_keys(session.repository(), options.completes ? vault::LeftBehind::complete
+                                                                   : vault::LeftBehind::refuse);
     if (common.output == Output::json) {
         cli::print_json({{"epoch", rotation.epoch}, {"resumed", rotation.was_resumed}});
         return 0;
     }
-    print_line(rotation.was_resumed
-                   ? format("Finished the rotation to key epoch {} that had been interrupted.",
-                            rotation.epoch)
-                   : format("Key epoch {} is in use from now on. All remaining keys have it; what was "
-                            "archived before stays readable with the keys that could read it.",
-                            rotation.epoch));
+    print_line(
+        rotation.was_resumed
+            ? format("Finished the rotation to key epoch {} that had been interrupted.",
+                     rotation.epoch)
+            : format("Key epoch {} is in use from now on. All remaining keys have it; what was "
+                     "archived before stays readable with the keys that could read it.",
+                     rotation.epoch));
     return 0;
 }
 
@@ -237,8 +238,9 @@ int test_key(const Common& common, const KeyOptions& options) {
     print_line(format("This key opens repository {} (slot {}, {} bundle, {}).",
                       to_hex(bundle.repository()), to_hex(session.repository().opened_slot()->id),
                       to_string(bundle.kind()), count_text(bundle.epochs().size(), "epoch")));
-    print_line(can_read ? "It can restore everything in it."
-                        : "It can archive. It CANNOT restore: keep a key with the read bundle, too.");
+    print_line(can_read
+                   ? "It can restore everything in it."
+                   : "It can archive. It CANNOT restore: keep a key with the read bundle, too.");
     return exit_code;
 }
 

@@ -1,7 +1,3 @@
-#include <chrono>
-#include <iterator>
-#include <utility>
-
 #include "base/format.h"
 #include "inspect/verifier.h"
 #include "pg/control_file.h"
@@ -12,6 +8,10 @@
 #include "tools/commands/codec_text.h"
 #include "tools/commands/commands.h"
 #include "tools/commands/text.h"
+
+#include <chrono>
+#include <iterator>
+#include <utility>
 
 namespace walden::commands {
 
@@ -40,8 +40,7 @@ void add(inspect::VerifyReport& sum, inspect::VerifyReport&& more) {
 
 void print_text(const inspect::VerifyReport& report, bool is_shallow) {
     for (const inspect::Problem& problem : report.problems)
-        print_line(
-            format("{}: {}: {}", to_string(problem.kind), problem.object, problem.message));
+        print_line(format("{}: {}: {}", to_string(problem.kind), problem.object, problem.message));
     for (const std::string& note : report.notes) print_line(format("note: {}", note));
     const std::string extent =
         is_shallow ? std::string("names, entries and checksums checked, contents not opened")

@@ -1,5 +1,4 @@
 #include "archive/line_backfill.h"
-
 #include "base/format.h"
 #include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"

@@ -1,15 +1,15 @@
-#include <limits.h>
-#include <unistd.h>
-
-#include <catch2/catch.hpp>
-#include <cstring>
-#include <filesystem>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/parallel.h"
+
+#include <catch2/catch.hpp>
+#include <limits.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
 
 using namespace walden;
 
@@ -30,7 +30,8 @@ TEST_CASE("crc32c of pieces equals crc32c of the whole at every length and cut",
     };
     Bytes bytes(20'000);
     std::uint32_t state = 1;
-    for (std::byte& b : bytes) b = static_cast<std::byte>((state = state * 1664525 + 1013904223) >> 24);
+    for (std::byte& b : bytes)
+        b = static_cast<std::byte>((state = state * 1664525 + 1013904223) >> 24);
     std::vector<std::size_t> sizes = {3071, 3072, 3073, 6150, 20'000};
     for (std::size_t size = 0; size < 50; ++size) sizes.push_back(size);
     for (const std::size_t size : sizes) {
@@ -77,13 +78,17 @@ TEST_CASE("run_beside runs both and prefers the caller's failure", "[base][paral
     for (const std::size_t worker_count : {1U, 2U}) {
         int aside = 0;
         int body = 0;
-        run_beside(worker_count, [&] { ++aside; }, [&] { ++body; });
+        run_beside(
+            worker_count, [&] { ++aside; }, [&] { ++body; });
         CHECK((aside == 1 && body == 1));
         const auto fail = [](const char* text) { throw Error(ErrorKind::io, text); };
         const auto nothing = [] {};
-        CHECK_THROWS_WITH(run_beside(worker_count, [&] { fail("aside"); }, [&] { fail("body"); }),
+        CHECK_THROWS_WITH(run_beside(
+                              worker_count, [&] { fail("aside"); }, [&] { fail("body"); }),
                           "body");
-        CHECK_THROWS_WITH(run_beside(worker_count, [&] { fail("aside"); }, nothing), "aside");
+        CHECK_THROWS_WITH(run_beside(
+                              worker_count, [&] { fail("aside"); }, nothing),
+                          "aside");
         CHECK_THROWS_WITH(run_beside(worker_count, nothing, [&] { fail("body"); }), "body");
     }
 }
@@ -148,8 +153,8 @@ TEST_CASE("a directory that cannot be asked for has no parents made", "[base][fi
 }
 
 TEST_CASE("NewFile without commit leaves nothing behind", "[base][file]") {
-    const std::string dir = std::filesystem::temp_directory_path() /
-                            ("walden-base-test-" + std::to_string(::getpid()));
+    const std::string dir =
+        std::filesystem::temp_directory_path() / ("walden-base-test-" + std::to_string(::getpid()));
     make_directories(dir);
     {
         NewFile file(dir + "/a", 0600);

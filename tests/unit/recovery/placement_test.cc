@@ -1,5 +1,6 @@
-#include "base/file.h"
 #include "recovery/placement.h"
+
+#include "base/file.h"
 #include "support/errors.h"
 #include "support/scratch_directory.h"
 

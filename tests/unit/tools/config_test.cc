@@ -386,7 +386,8 @@ TEST_CASE("the agent's settings have defaults, units and bounds", "[config]") {
     CHECK(config.agent_socket.empty());
     CHECK(config.agent_in_flight == 8);
     CHECK(config.agent_memory == std::size_t{160} << 20);
-    CHECK_FALSE(with_line("agent.enabled = false", [](const Config& c) { return c.agent_enabled; }));
+    CHECK_FALSE(
+        with_line("agent.enabled = false", [](const Config& c) { return c.agent_enabled; }));
     const auto memory = [](const Config& c) { return c.agent_memory; };
     CHECK(with_line("agent.memory = \"16MiB\"", memory) == std::size_t{16} << 20);
     CHECK(with_line("agent.memory = \"2GiB\"", memory) == std::size_t{2} << 30);

@@ -40,8 +40,7 @@ Bytes read(const ClusterVault& vault, const Entry& entry) {
     vault.read_contents(entry, plain);
     Bytes observed(entry.plain_size);
     vault.show_contents(entry, [&](std::size_t offset, ByteView part) {
-        std::copy(part.begin(), part.end(),
-                  observed.begin() + static_cast<std::ptrdiff_t>(offset));
+        std::copy(part.begin(), part.end(), observed.begin() + static_cast<std::ptrdiff_t>(offset));
     });
     CHECK(equal(observed, plain));
     return plain;

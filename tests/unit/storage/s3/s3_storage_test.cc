@@ -91,7 +91,8 @@ TEST_CASE("a large object goes as parts and comes back whole", "[s3][multipart]"
     CHECK(statistics.requests(Operation::upload_part) == 3);
     CHECK(statistics.requests(Operation::create_upload) == 1);
     CHECK(statistics.requests(Operation::complete_upload) == 1);
-    CHECK(statistics.requests(Operation::head_object) == 1);  // whether it is taken, beside the parts
+    CHECK(statistics.requests(Operation::head_object) ==
+          1);  // whether it is taken, beside the parts
     CHECK(statistics.requests(Operation::put_object) == 0);
     CHECK(storage->put_new("k", body) == PutOutcome::already_present);
     CHECK(server.state().uploads.empty());
