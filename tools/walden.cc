@@ -38,6 +38,8 @@ struct Choice {
     commands::ExpireOptions expire;
     commands::BackfillOptions backfill;
     commands::UnpackOptions unpack;
+    commands::BackupOptions backup;
+    commands::RestoreOptions restore;
     std::string path;
     std::uint32_t timeline = 0;
     bool no_server = false;
@@ -176,7 +178,31 @@ void add_agent_commands(CLI::App& app, Choice& choice) {
                        "postmaster.pid says");
 }
 
+void add_backup_commands(CLI::App& app, Choice& choice) {
+    CLI::App* backup =
+        add_command(app, choice, "backup", "Take a base backup of the running server",
+                    [&] { return commands::backup(choice.common, choice.backup); });
+    backup->add_flag("--full", choice.backup.is_full, "Name nothing of earlier backups");
+    backup->add_option("--label", choice.backup.label, "What the backup is called in lists");
+    backup->add_flag("--fast,!--spread", choice.backup.is_fast,
+                     "The server's checkpoint at the beginning: at once, which is the default, or "
+                     "with its usual pace");
+    backup->add_option("--jobs", choice.backup.jobs, "Threads; as many as processors by default")
+        ->check(CLI::Range(1U, 64U));
+    backup->add_option("--conninfo", choice.backup.conninfo,
+                       "How to connect to the server, as for psql; else PGHOST and the like");
+    CLI::App* restore =
+        add_command(app, choice, "restore", "Bring a base backup back, ready to be started",
+                    [&] { return commands::restore(choice.common, choice.restore); });
+    restore->add_flag("--latest", choice.restore.is_latest,
+                      "Recover to the end of the archived WAL");
+    restore->add_option("--jobs", choice.restore.jobs, "Threads; as many as processors by default")
+        ->check(CLI::Range(1U, 64U));
+    restore->add_option("DIR", choice.restore.directory, "The new data directory")->required();
+}
+
 void add_commands(CLI::App& app, Choice& choice) {
+    add_backup_commands(app, choice);
     CLI::App* init = add_command(app, choice, "init",
                                  "Make the repository and its key, and register the cluster",
                                  [&] { return commands::init(choice.common, choice.init); });

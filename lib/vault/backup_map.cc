@@ -174,12 +174,6 @@ SectionShape section_shape(std::uint64_t file_size, std::uint32_t page_size, std
             .byte_size = std::min(section_size, file_size - number * section_size)};
 }
 
-bool comes_before(std::string_view a, std::string_view b) {
-    const auto rank = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
-    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
-                                        [&](char x, char y) { return rank(x) < rank(y); });
-}
-
 bool is_sound_path(std::string_view path) {
     if (path.empty() || path.size() > backup_path_size_max ||
         path.find('\0') != std::string_view::npos)

@@ -146,9 +146,10 @@ struct IndexEntry {
 [[nodiscard]] SectionShape section_shape(std::uint64_t file_size, std::uint32_t page_size,
                                          std::uint64_t number);
 
-/// The order of paths: "/" comes before every other byte, so a directory's content follows it at
-/// once, and walking a tree with sorted names gives this order.
-[[nodiscard]] bool comes_before(std::string_view a, std::string_view b);
+/// The order of paths: by their bytes.
+[[nodiscard]] inline bool comes_before(std::string_view a, std::string_view b) {
+    return a < b;
+}
 
 /// False for a path that is absolute, empty or too long, or has an empty, "." or ".." component or
 /// a zero byte: such a path is never written to.

@@ -130,6 +130,8 @@ private:
     Guarded<std::list<Kept>> kept_;  ///< the last used one first
 };
 
+[[nodiscard]] MapDigest digest_of_map(std::uint32_t number, ByteView plain);
+
 /// What tags the pages of a cluster's backups.
 [[nodiscard]] crypto::PageTagger make_page_tagger(const ClusterKeyring& keys);
 

@@ -82,6 +82,25 @@ struct ExpireOptions {
 
 int expire(const Common& common, const ExpireOptions& options);
 
+struct BackupOptions {
+    bool is_full = false;
+    std::string label;
+    bool is_fast = true;     ///< the checkpoint, at once
+    std::uint32_t jobs = 0;  ///< 0: as many as processors
+    std::string rate;        ///< "100MiB" a second at most; empty: as fast as it goes
+    std::string conninfo;
+};
+
+int backup(const Common& common, const BackupOptions& options);
+
+struct RestoreOptions {
+    std::string directory;
+    bool is_latest = false;
+    std::uint32_t jobs = 0;
+};
+
+int restore(const Common& common, const RestoreOptions& options);
+
 struct KeyOptions {
     std::string bundle = "read";         ///< of the key to add
     std::string key_file;                ///< to write (add) or to test
