@@ -120,9 +120,9 @@ std::optional<int> major_version_of(std::uint32_t catalog_version) {
     }
 }
 
-std::optional<Bytes> make_unusable_control_file(ByteView bytes) {
+Bytes with_unusable_checkpoint(ByteView bytes) {
     const auto crc_offset = find_crc(bytes);
-    if (!crc_offset) return std::nullopt;
+    if (!crc_offset) throw Error(ErrorKind::corrupt, "the control file of the backup is damaged");
     Bytes unusable = to_bytes(bytes);
     store_le(&unusable[checkpoint_offset], unusable_checkpoint.value);
     store_le(&unusable[*crc_offset], crc32c(ByteView(unusable).first(*crc_offset)));

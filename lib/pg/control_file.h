@@ -76,8 +76,8 @@ inline constexpr wal::Lsn unusable_checkpoint{0xDEAD};
 /// The same file with `unusable_checkpoint` as its checkpoint and the CRC made right. A server with
 /// backup_label takes the checkpoint from there and never looks at this one. Without, it stops: a
 /// user who removes backup_label, as PostgreSQL's own hint advises, would otherwise get a server
-/// that begins to replay too late and is damaged without a word (pitfall 10). nullopt if `bytes` is
-/// not a control file.
-[[nodiscard]] std::optional<Bytes> make_unusable_control_file(ByteView bytes);
+/// that begins to replay too late and is damaged without a word (pitfall 10). `bytes` must be what
+/// parse_control_file() takes; Error(corrupt) otherwise.
+[[nodiscard]] Bytes with_unusable_checkpoint(ByteView bytes);
 
 }  // namespace walden::pg
