@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "tools/cli/config.h"
-#include "tools/cli/fetch_command.h"
+#include "tools/cli/fetch_here.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
