@@ -1,6 +1,6 @@
 // walden-push: PostgreSQL's archive_command.
 #include "agent/unix_socket.h"
-#include "storage/store_url.h"
+#include "storage/store_settings.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 #include "tools/cli/push_by_agent.h"
@@ -33,11 +33,11 @@ Exit status:
 
 void push(const cli::Config& config, const cli::Arguments& arguments) {
     const std::string& path = arguments.operands[0];
-    const auto deadline = agent::Clock::now() + config.archive_deadline;
+    const auto deadline = agent::Clock::now() + config.archive.deadline;
     // Mostly the file is archived already, and this program is small because it does nothing else.
     if (cli::push_by_agent(config, path, deadline)) return;
     // Of the two that can do it, walden-worker starts in a millisecond and knows directories only.
-    cli::become_program(storage::is_directory_url(config.store_url) ? "walden-worker" : "walden",
+    cli::become_program(storage::is_directory_url(config.store.url) ? "walden-worker" : "walden",
                         {"push", "--config", config.path, path});
 }
 

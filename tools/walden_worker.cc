@@ -30,7 +30,7 @@ kinds of stores.
 )";
 
 void push(const cli::Config& config, const cli::Arguments& arguments) {
-    cli::push_here(config, arguments.operands[0], agent::Clock::now() + config.archive_deadline,
+    cli::push_here(config, arguments.operands[0], agent::Clock::now() + config.archive.deadline,
                    cli::open_local_storage);
 }
 

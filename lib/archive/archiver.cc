@@ -14,7 +14,8 @@ ArchiveResult Archiver::archive(const FileSource& source) {
                           PreparedFile file = preparer_.read(source);
                           const codec::EncodeOptions& encoding = preparer_.settings().encoding;
                           std::optional<vault::StoredEntry> present;
-                          if (!file.entry_key.empty()) present = vault_.find_entry(file.entry_key);
+                          if (!file.entry_key.empty())
+                              present = vault_.entries().find(file.entry_key);
                           std::optional<vault::EncodedContents> contents;
                           crypto::ContentId content_id;
                           // Nothing of this needs the other's result, and encoding takes most of
@@ -25,11 +26,11 @@ ArchiveResult Archiver::archive(const FileSource& source) {
                                   // A file of several pieces is encoded piece by piece, which
                                   // bounds the memory.
                                   if (!present && file.bytes->size() <= vault::piece_size_max)
-                                      contents = vault_.encode_contents(*file.bytes, encoding);
+                                      contents = vault_.contents().encode(*file.bytes, encoding);
                               },
                               [&] {
                                   preparer_.examine(file);
-                                  content_id = vault_.content_id(*file.bytes);
+                                  content_id = vault_.contents().id_of(*file.bytes);
                               });
                           StorableFile storable(std::move(file), content_id, vault_.layout());
                           storable.contents = std::move(contents);
@@ -88,7 +89,7 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(StorableFile& file)
             to_string(wal::SegmentName{timeline, before->segment_number}, size);
         std::optional<vault::StoredEntry> stored;
         try {
-            stored = vault_.find_entry(vault_.layout().segment_key(name));
+            stored = vault_.entries().find(vault_.layout().segment_key(name));
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::corrupt) throw;
             // What the store lost is lost; keeping back the next segment would only fill pg_wal.

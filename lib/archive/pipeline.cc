@@ -15,7 +15,7 @@ namespace {
 /// sealed.
 std::size_t prepare_memory(std::size_t plain_size) {
     constexpr std::size_t part_memory =
-        2 * vault::piece_size_max * vault::ClusterVault::parts_in_flight;
+        2 * vault::piece_size_max * vault::Contents::parts_in_flight;
     const std::size_t encoded = plain_size > vault::piece_size_max ? part_memory : plain_size;
     return plain_size + encoded + (std::size_t{1} << 20);
 }
@@ -113,7 +113,7 @@ PipelineResult Pipeline::run(const Job& job) {
 
 StorableFile Pipeline::prepare(const Job& job) const {
     PreparedFile file = archiver_.preparer().prepare(job.source);
-    const auto content_id = vault_.content_id(*file.bytes);
+    const auto content_id = vault_.contents().id_of(*file.bytes);
     return {std::move(file), content_id, vault_.layout()};
 }
 
@@ -181,12 +181,12 @@ void Pipeline::put(StorableFile& file, PrepareGate::Admission& admission) const 
     // Other files keep the other processors busy: more threads would only be started and ended.
     encoding.worker_count = std::min(encoding.worker_count, admission.thread_count());
     if (file.bytes->size() > vault::piece_size_max) {
-        vault_.put_contents(*file.bytes, encoding, file.entry);
+        vault_.contents().put(*file.bytes, encoding, file.entry);
         file.bytes.reset();
         admission.release();
         return;
     }
-    file.contents = vault_.encode_contents(*file.bytes, encoding);
+    file.contents = vault_.contents().encode(*file.bytes, encoding);
     file.bytes.reset();
     admission.leave_place();
     admission.shrink_to(put_memory(*file.contents));

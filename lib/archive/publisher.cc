@@ -21,16 +21,16 @@ ArchiveResult Publisher::accept(const StorableFile& file, const vault::Entry& pr
     if (vault_.storage().is_durable_once_visible()) {
         // A standby with archive_mode = always comes here for each segment, so what it costs is
         // one small request: who damages bytes and keeps their number is left to `verify`.
-        if (vault_.shows_contents(present)) return result;
+        if (vault_.contents().has_by_size(present)) return result;
     } else {
-        vault_.make_durable(file.entry_key, present);
+        vault_.entries().make_durable(file.entry_key, present);
     }
-    if (vault_.has_whole_contents(present)) return result;
+    if (vault_.contents().has_whole(present)) return result;
     // The content under a living entry was removed or is damaged. We still have it.
     vault::Entry again = file.entry;
     put_contents(file, again);
     // With another codec than the first time it may have been so small that it was not stored.
-    if (!vault_.has_contents(present))
+    if (!vault_.contents().has(present))
         throw Error(ErrorKind::corrupt, "the archive has an entry without its content")
             .with_hint("Push it with the codec that it was first archived with.");
     return result;
@@ -42,15 +42,10 @@ void Publisher::put(StorableFile& file) const {
 
 ArchiveResult Publisher::publish(StorableFile& file) const {
     mark_damage(file);
-    const auto outcome = vault_.publish(file.entry_key, file.entry);
-    if (outcome == vault::ClusterVault::PublishOutcome::different) {
-        const auto present = vault_.find_entry(file.entry_key);
-        if (!present)
-            throw Error(ErrorKind::unavailable,
-                        format("entry \"{}\" was there and is gone", file.entry_key));
-        keep_conflict(file, present->entry);
-    }
-    return {.outcome = outcome == vault::ClusterVault::PublishOutcome::identical
+    const auto published = vault_.entries().publish(file.entry_key, file.entry);
+    if (published.outcome == vault::PublishOutcome::different)
+        keep_conflict(file, published.present->entry);
+    return {.outcome = published.outcome == vault::PublishOutcome::identical
                            ? ArchiveOutcome::already_stored
                            : ArchiveOutcome::stored,
             .plain_size = file.plain_size,
@@ -63,22 +58,22 @@ ArchiveResult Publisher::publish(StorableFile& file) const {
 /// published, so that no crash leaves one that nobody knows of.
 void Publisher::mark_damage(const StorableFile& file) const {
     if (!file.is_damaged) return;
-    static_cast<void>(vault_.publish(
+    static_cast<void>(vault_.entries().publish(
         vault_.layout().damaged_key(file.entry.file_name, file.entry.content_id), file.entry));
 }
 
 void Publisher::put_contents(const StorableFile& file, vault::Entry& entry) const {
     if (file.contents)
-        vault_.put_contents(*file.contents, entry);
+        vault_.contents().put(*file.contents, entry);
     else
-        vault_.put_contents(*file.bytes, settings_.encoding, entry);
+        vault_.contents().put(*file.bytes, settings_.encoding, entry);
 }
 
 void Publisher::keep_conflict(StorableFile& file, const vault::Entry& present) const {
     if (file.entry.pieces.empty()) put_contents(file, file.entry);
     const std::string key =
         vault_.layout().conflict_key(file.entry.file_name, file.entry.content_id);
-    static_cast<void>(vault_.publish(key, file.entry));
+    static_cast<void>(vault_.entries().publish(key, file.entry));
     throw Error(ErrorKind::conflict, "the archive holds other content under this name")
         .with_detail(format(
             "The archive's has content id {} and was written by {}; this one has {} "

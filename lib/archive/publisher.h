@@ -30,7 +30,7 @@ public:
 
     /// nullopt if the name is free.
     [[nodiscard]] std::optional<vault::StoredEntry> find(const StorableFile& file) const {
-        return vault_.find_entry(file.entry_key);
+        return vault_.entries().find(file.entry_key);
     }
 
     /// Throws Error(conflict) if `present`, which the file's name holds, has other content. Ours is

@@ -20,7 +20,7 @@ std::string agent_file(const Config& config, std::string_view suffix) {
 }  // namespace
 
 std::string agent_socket_path(const Config& config) {
-    return config.agent_socket.empty() ? agent_file(config, ".sock") : config.agent_socket;
+    return config.agent.socket.empty() ? agent_file(config, ".sock") : config.agent.socket;
 }
 
 std::string agent_lock_path(const Config& config) {
@@ -46,7 +46,7 @@ agent::Contact agent_contact(const Config& config) {
     agent::Contact contact{.socket_path = agent_socket_path(config),
                            .caller = agent_caller(config),
                            .user = ::geteuid()};
-    if (config.agent_enabled)
+    if (config.agent.is_enabled)
         contact.launch = {.program = main_program(), .config_path = config.path};
     return contact;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "agent/ask.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 
 #include <string>
 

@@ -25,14 +25,14 @@ std::string_view describe(recovery::Origin origin) {
 
 std::optional<int> fetch_by_agent(const Config& config, const std::string& file_name,
                                   const std::string& path) {
-    if (!config.agent_enabled || !is_servers_own(path)) return std::nullopt;
+    if (!config.agent.is_enabled || !is_servers_own(path)) return std::nullopt;
     using Outcome = agent::FetchAnswer::Outcome;
     const agent::FetchAnswer answer =
         agent::ask_to_fetch(agent_contact(config), file_name, path,
                             // The other half is left for doing the work without it.
-                            {.deadline = agent::Clock::now() + config.fetch_deadline / 2,
+                            {.deadline = agent::Clock::now() + config.fetch.deadline / 2,
                              .silence_max = std::min<std::chrono::milliseconds>(
-                                 std::chrono::seconds(3), config.fetch_deadline / 4)});
+                                 std::chrono::seconds(3), config.fetch.deadline / 4)});
     switch (answer.outcome) {
         case Outcome::delivered:
             report_note(format("delivered {}: {}", file_name, describe(answer.origin)));

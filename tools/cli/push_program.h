@@ -3,7 +3,7 @@
 #pragma once
 
 #include "tools/cli/arguments.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 
 #include <functional>
 #include <string>
