@@ -1,10 +1,10 @@
 // walden-push: PostgreSQL's archive_command.
 #include "base/error.h"
 #include "base/format.h"
-#include "storage/store_url.h"
+#include "storage/store_settings.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/arguments.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 #include "tools/cli/push_file.h"
@@ -44,12 +44,12 @@ Exit status:
 void push(const cli::Arguments& arguments) {
     const cli::Config config = cli::read_config(arguments.config_path);
     const std::string& path = arguments.operands[0];
-    const auto deadline = agent::Clock::now() + config.archive_deadline;
+    const auto deadline = agent::Clock::now() + config.archive.deadline;
     cli::require_configured_server(config, path);
     // Mostly the file is archived already, and this program is small because it does nothing else.
     if (cli::archive_by_agent(config, path, deadline)) return;
     // Of the two that can do it, walden-worker starts in a millisecond and knows directories only.
-    cli::become_program(storage::is_directory_url(config.store_url) ? "walden-worker" : "walden",
+    cli::become_program(storage::is_directory_url(config.store.url) ? "walden-worker" : "walden",
                         {"push", "--config", config.path, path});
 }
 

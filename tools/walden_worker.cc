@@ -35,7 +35,7 @@ void push(const cli::Arguments& arguments) {
     const cli::Config config = cli::read_config(arguments.config_path);
     const std::string& path = arguments.operands[0];
     cli::require_configured_server(config, path);
-    cli::archive_here(config, path, agent::Clock::now() + config.archive_deadline,
+    cli::archive_here(config, path, agent::Clock::now() + config.archive.deadline,
                       cli::open_local_storage);
 }
 

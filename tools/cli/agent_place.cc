@@ -67,7 +67,7 @@ bool await_ready(int fd, std::chrono::milliseconds patience) {
 }  // namespace
 
 std::string agent_socket_path(const Config& config) {
-    return config.agent_socket.empty() ? agent_file(config, ".sock") : config.agent_socket;
+    return config.agent.socket.empty() ? agent_file(config, ".sock") : config.agent.socket;
 }
 
 std::string agent_lock_path(const Config& config) {
@@ -119,7 +119,7 @@ bool start_agent(const Config& config, std::chrono::milliseconds patience) {
 agent::AskResult ask_agent(const Config& config, const agent::Question& question,
                            const agent::AskOptions& options) {
     agent::AskResult result = agent::ask(question, options);
-    if (result.outcome != agent::AskOutcome::absent || !config.agent_enabled) return result;
+    if (result.outcome != agent::AskOutcome::absent || !config.agent.is_enabled) return result;
     if (!start_agent(config, start_patience)) return result;
     return agent::ask(question, options);
 }

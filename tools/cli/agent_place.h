@@ -2,7 +2,7 @@
 #pragma once
 
 #include "agent/client.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 
 #include <chrono>
 #include <string>

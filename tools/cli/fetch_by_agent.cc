@@ -61,7 +61,7 @@ std::optional<int> take_answer(const agent::AskResult& result, const std::string
 std::optional<int> fetch_by_agent(const Config& config, const std::string& file_name,
                                   const std::string& path) {
     const auto directory = agent::identify_directory(parent_directory(path));
-    if (!config.agent_enabled || !is_servers_own(path) || !directory) return std::nullopt;
+    if (!config.agent.is_enabled || !is_servers_own(path) || !directory) return std::nullopt;
     const agent::AskResult result =
         ask_agent(config,
                   {.caller = agent_caller(config),
@@ -70,9 +70,9 @@ std::optional<int> fetch_by_agent(const Config& config, const std::string& file_
                    .directory = *directory},
                   {.socket_path = agent_socket_path(config),
                    // The other half is left for doing the work without it.
-                   .deadline = agent::Clock::now() + config.fetch_deadline / 2,
+                   .deadline = agent::Clock::now() + config.fetch.deadline / 2,
                    .silence_max = std::min<std::chrono::milliseconds>(std::chrono::seconds(3),
-                                                                      config.fetch_deadline / 4),
+                                                                      config.fetch.deadline / 4),
                    .user = ::geteuid()});
     switch (result.outcome) {
         case agent::AskOutcome::absent:

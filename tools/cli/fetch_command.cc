@@ -40,16 +40,16 @@ constexpr auto promotion_memory = std::chrono::minutes(5);
 /// too: a running standby probes for the next one all the time, and anything above 125 would shut
 /// it down.
 bool is_asked_by_standby(const Config& config, const std::string& path) {
-    return config.on_standby_error != OnStandbyError::stop && is_servers_own(path) &&
+    return config.fetch.standby_on_error != OnStandbyError::stop && is_servers_own(path) &&
            ::access("standby.signal", F_OK) == 0;
 }
 
 /// A standby that is being promoted does not ask again: "not there" is the end of WAL to it, and
 /// opens the database. PostgreSQL runs us in the data directory.
 pg::PromotionSign find_promotion(const Config& config) {
-    if (config.on_standby_error == OnStandbyError::ignore) return pg::PromotionSign::none;
+    if (config.fetch.standby_on_error == OnStandbyError::ignore) return pg::PromotionSign::none;
     // A call takes no longer than these, so this is as long before it began.
-    const auto call_max = std::max(config.fetch_deadline, config.fetch_history_deadline);
+    const auto call_max = std::max(config.fetch.deadline, config.fetch.history_deadline);
     return pg::find_promotion(".", std::chrono::system_clock::now() - call_max - promotion_memory);
 }
 
@@ -90,13 +90,13 @@ bool is_known_without_archive(const Arguments& arguments) {
 /// waiting for, and so does a promotion. A standby is not kept waiting otherwise: it asks again,
 /// and may be streaming by then.
 std::chrono::milliseconds patience_for(const Config& config, const Arguments& arguments) {
-    const auto patience = arguments.patience.value_or(config.fetch_deadline);
+    const auto patience = arguments.patience.value_or(config.fetch.deadline);
     const bool waits_longer = arguments.operands[0].ends_with(".history") &&
-                              config.fetch_history_deadline > config.fetch_deadline &&
+                              config.fetch.history_deadline > config.fetch.deadline &&
                               !is_known_without_archive(arguments) &&
                               !(is_asked_by_standby(config, arguments.operands[1]) &&
                                 find_promotion(config) == pg::PromotionSign::none);
-    return waits_longer ? patience + (config.fetch_history_deadline - config.fetch_deadline)
+    return waits_longer ? patience + (config.fetch.history_deadline - config.fetch.deadline)
                         : patience;
 }
 
@@ -152,7 +152,7 @@ int fetch_here(const Arguments& arguments, const StorageOpener& open) {
             throw;
         }
         report_error(error);
-        report_note(config.on_standby_error == OnStandbyError::ignore
+        report_note(config.fetch.standby_on_error == OnStandbyError::ignore
                         ? "answered \"not there\": this is a standby, and "
                           "fetch.standby_on_error = \"ignore\""
                         : "answered \"not there\": this is a standby, PostgreSQL will ask again");
@@ -163,7 +163,7 @@ int fetch_here(const Arguments& arguments, const StorageOpener& open) {
         return fetch_exit_not_there;
     }
     in_delivery(arguments, [&] { placement->commit(); });
-    report_note(format("delivered {}: fetched from {}", file_name, config.store_url));
+    report_note(format("delivered {}: fetched from {}", file_name, config.store.url));
     return 0;
 }
 

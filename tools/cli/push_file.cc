@@ -36,7 +36,7 @@ bool archive_by_agent(const Config& config, const std::string& path,
                       agent::Clock::time_point deadline) {
     // Without such a file, or with another one than the agent sees, there is nothing to ask it.
     const auto identity = archive::find_source_file(path);
-    if (!config.agent_enabled || !identity) return false;
+    if (!config.agent.is_enabled || !identity) return false;
     const agent::AskResult result =
         ask_agent(config,
                   {.caller = agent_caller(config),
@@ -47,7 +47,7 @@ bool archive_by_agent(const Config& config, const std::string& path,
                    .deadline = deadline,
                    // Half of the time is left for doing the work without it.
                    .silence_max = std::min<std::chrono::milliseconds>(std::chrono::seconds(3),
-                                                                      config.archive_deadline / 2),
+                                                                      config.archive.deadline / 2),
                    .user = ::geteuid()});
     switch (result.outcome) {
         case agent::AskOutcome::absent:

@@ -6,12 +6,13 @@
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/cli/version.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
 #include <chrono>
 #include <ctime>
+#include <memory>
 #include <thread>
 
 namespace walden::commands {
@@ -19,6 +20,16 @@ namespace walden::commands {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+struct BackupOptions {
+    bool is_full = false;
+    std::string label;
+    bool is_spread = false;  ///< the checkpoint, instead of one at once
+    bool is_fast = false;
+    std::uint32_t jobs = 0;  ///< 0: as configured
+    std::string rate;        ///< empty: as configured
+    std::string conninfo;    ///< empty: as configured
+};
 
 /// A backup of a large database takes hours: each request may be repeated as long as that.
 constexpr std::chrono::hours deadline{24 * 30};
@@ -38,19 +49,23 @@ std::string progress_text(const backup::BackupProgress& progress, Clock::duratio
                                                        std::max(seconds, 0.1))));
 }
 
+std::size_t worker_count(std::uint32_t jobs) {
+    return jobs > 0 ? jobs : std::max(1U, std::thread::hardware_concurrency());
+}
+
 backup::BackupSettings settings_of(const cli::Session& session, std::uint64_t system_identifier,
                                    const BackupOptions& options) {
     const cli::Config& config = session.config();
     const archive::LocalState state = cli::open_local_state(session, system_identifier);
     backup::BackupSettings settings;
-    settings.conninfo = options.conninfo;
+    settings.conninfo = options.conninfo.empty() ? config.backup.conninfo : options.conninfo;
     settings.pgdata = config.pgdata;
     settings.lock_path = format("{}/{}.backup.lock", config.state_dir, config.cluster);
     settings.label = options.label.empty() ? "walden" : options.label;
     settings.is_full = options.is_full;
-    settings.pace = options.is_fast ? pg::CheckpointPace::fast : pg::CheckpointPace::spread;
-    settings.worker_count =
-        options.jobs > 0 ? options.jobs : std::max(1U, std::thread::hardware_concurrency());
+    settings.pace = options.is_spread ? pg::CheckpointPace::spread : pg::CheckpointPace::fast;
+    settings.worker_count = worker_count(options.jobs > 0 ? options.jobs : config.backup.jobs);
+    settings.wal_patience = config.backup.wal_patience;
     settings.encoding = {.method = codec::CodecId::zstd, .level = 1, .worker_count = 1};
     settings.writer = {.instance = state.instance(),
                        .time = static_cast<std::int64_t>(std::time(nullptr)),
@@ -68,9 +83,9 @@ cli::Json damage_json(const vault::BackupCommit& commit) {
     return pages;
 }
 
-void report(const Common& common, const vault::BackupOutcome& outcome, double seconds) {
+void report(const cli::Common& common, const vault::BackupOutcome& outcome, double seconds) {
     const vault::BackupCommit& commit = *outcome.commit;
-    if (common.output == Output::json) {
+    if (common.is_json()) {
         cli::print_json({{"backup", outcome.id.text()},
                          {"parent", commit.parent ? cli::Json(commit.parent->text()) : cli::Json()},
                          {"files", commit.counts.files},
@@ -88,9 +103,9 @@ void report(const Common& common, const vault::BackupOutcome& outcome, double se
                       commit.parent ? format(", compared with {}", commit.parent->text()) : ""));
 }
 
-}  // namespace
-
-int backup(const Common& common, const BackupOptions& options) {
+int backup(const cli::Common& common, const BackupOptions& options) {
+    if (options.is_fast && options.is_spread)
+        throw Error(ErrorKind::usage, "--fast and --spread exclude each other");
     const cli::Config config = cli::read_config(common.config_path);
     const cli::Session session(config, deadline, open_any_store);
     const vault::ClusterVault vault = session.open_cluster();
@@ -107,6 +122,24 @@ int backup(const Common& common, const BackupOptions& options) {
         cli::report_warning(format("page {} of \"{}\" is damaged: {}", page.block, page.path,
                                    vault::to_string(page.reason)));
     return outcome.commit->damaged_pages.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_backup(const cli::Command& parent) {
+    const auto options = std::make_shared<BackupOptions>();
+    const cli::Command command =
+        parent.command("backup", "Take a base backup of the running server into the archive",
+                       [options](const cli::Common& common) { return backup(common, *options); });
+    command.flag("--full", options->is_full, "Name nothing of earlier backups");
+    command.option("--label", options->label, "What the backup is called in lists");
+    command.flag("--fast", options->is_fast,
+                 "Have the server's checkpoint at once, which is the default");
+    command.flag("--spread", options->is_spread, "Let the server take its time for the checkpoint");
+    command.option("--jobs", options->jobs, "Threads; as many as processors by default")
+        .between(1U, 64U);
+    command.option("--conninfo", options->conninfo,
+                   "How to connect to the server, as for psql; else PGHOST and the like");
 }
 
 }  // namespace walden::commands

@@ -6,12 +6,13 @@
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 #include <thread>
 
 namespace walden::commands {
@@ -19,6 +20,12 @@ namespace walden::commands {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+struct RestoreOptions {
+    std::string directory;
+    bool is_latest = false;
+    std::uint32_t jobs = 0;  ///< 0: as many as processors
+};
 
 constexpr std::chrono::hours deadline{24 * 30};
 
@@ -31,16 +38,14 @@ std::string restore_command(const cli::Config& config) {
     return format("{} --config {} %f %p", program, config.path);
 }
 
-}  // namespace
-
-int restore(const Common& common, const RestoreOptions& options) {
+int restore(const cli::Common& common, const RestoreOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     if (!options.is_latest)
         throw Error(ErrorKind::usage, "the target of the recovery is missing")
             .with_hint("--latest recovers to the end of the archived WAL.");
     const cli::Session session(config, deadline, open_any_store);
     const vault::ClusterVault vault = session.open_cluster_or_only();
-    const vault::BackupStore store(vault.storage(), vault.keys(), vault.layout());
+    const vault::BackupStore store(vault.objects(), vault.layout());
     const auto outcome = restore::find_newest_backup(store);
     if (!outcome)
         throw Error(ErrorKind::not_found, "the archive holds no base backup")
@@ -61,7 +66,7 @@ int restore(const Common& common, const RestoreOptions& options) {
     cli::show_progress("");
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     const vault::BackupCommit& commit = *outcome->commit;
-    if (common.output == Output::json)
+    if (common.is_json())
         cli::print_json({{"backup", outcome->id.text()},
                          {"directory", settings.directory},
                          {"files", commit.counts.files},
@@ -73,6 +78,19 @@ int restore(const Common& common, const RestoreOptions& options) {
                           size_text(commit.counts.plain_bytes),
                           count_text(commit.counts.files, "file")));
     return 0;
+}
+
+}  // namespace
+
+void add_restore(const cli::Command& parent) {
+    const auto options = std::make_shared<RestoreOptions>();
+    const cli::Command command =
+        parent.command("restore", "Bring a base backup back, ready to be started",
+                       [options](const cli::Common& common) { return restore(common, *options); });
+    command.flag("--latest", options->is_latest, "Recover to the end of the archived WAL");
+    command.option("--jobs", options->jobs, "Threads; as many as processors by default")
+        .between(1U, 64U);
+    command.operand("DIR", options->directory, "The new data directory");
 }
 
 }  // namespace walden::commands

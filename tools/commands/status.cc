@@ -3,16 +3,22 @@
 #include "base/format.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/json.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/recovery_report.h"
 #include "tools/commands/target_report.h"
 #include "tools/commands/text.h"
 
 #include <ctime>
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
+
+struct StatusOptions {
+    bool is_prometheus = false;
+    std::string conninfo;  ///< of a recovering server; empty: as postmaster.pid says
+};
 
 constexpr std::chrono::seconds status_deadline{5};
 
@@ -170,19 +176,30 @@ void print_prometheus(const Report& report, const std::string& cluster) {
     print_recovery_metrics(s.recovery, metric);
 }
 
-}  // namespace
-
-int status(const Common& common, const StatusOptions& options) {
+int status(const cli::Common& common, const StatusOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     Report report = ask(config);
     report.target = find_target(config, options.conninfo);
     if (options.is_prometheus)
         print_prometheus(report, config.cluster);
-    else if (common.output == Output::json)
+    else if (common.is_json())
         print_json(report);
     else
         print_text(report);
     return 0;
+}
+
+}  // namespace
+
+void add_status(const cli::Command& parent) {
+    const auto options = std::make_shared<StatusOptions>();
+    const cli::Command command = parent.command(
+        "status", "Show backlog, rates and errors of archiving, and how far a recovery is",
+        [options](const cli::Common& common) { return status(common, *options); });
+    command.flag("--prometheus", options->is_prometheus, "Print metrics for Prometheus instead");
+    command.option("--conninfo", options->conninfo,
+                   "How to connect to a recovering server, as for psql; else as its "
+                   "postmaster.pid says");
 }
 
 }  // namespace walden::commands

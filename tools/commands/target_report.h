@@ -3,7 +3,7 @@
 
 #include "pg/recovery_progress.h"
 #include "recovery/target_finder.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 #include "wal/file_name.h"
 
 #include <cstdint>
