@@ -47,6 +47,10 @@ std::string timeline_part(TimelineId timeline) {
     return format("{:08X}", timeline);
 }
 
+std::string history_name(TimelineId timeline) {
+    return timeline_part(timeline) + ".history";
+}
+
 std::string log_part(const SegmentName& name, SegmentSize size) {
     return format("{:08X}", name.segment_number / size.segments_per_log());
 }
