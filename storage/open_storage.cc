@@ -3,8 +3,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "storage/posix/posix_storage.h"
-#include "storage/s3/s3_settings.h"
-#include "storage/store_url.h"
+#include "storage/store_settings.h"
 
 #include <chrono>
 #include <cstdint>

@@ -51,10 +51,6 @@ std::string history_name(TimelineId timeline) {
     return timeline_part(timeline) + ".history";
 }
 
-std::string log_part(const SegmentName& name, SegmentSize size) {
-    return format("{:08X}", name.segment_number / size.segments_per_log());
-}
-
 std::optional<WalFileName> parse_wal_file_name(std::string_view text) {
     const auto timeline = parse_upper_hex(text.substr(0, field_size));
     if (!timeline || *timeline == 0) return std::nullopt;

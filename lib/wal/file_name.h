@@ -93,9 +93,6 @@ struct SegmentName {
 /// "0000000A.history" for timeline 10.
 [[nodiscard]] std::string history_name(TimelineId timeline);
 
-/// The second field of the name, 8 upper-case hex digits: the 4 GiB of WAL the segment belongs to.
-[[nodiscard]] std::string log_part(const SegmentName& name, SegmentSize size);
-
 enum class WalFileKind : std::uint8_t { segment, partial, history, backup_label };
 
 /// A parsed name that does not depend on the segment size yet: `log` and `low` are the second and

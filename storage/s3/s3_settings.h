@@ -1,11 +1,14 @@
 // What a user can set of an S3 store. Plain data: including this does not link libcurl.
 #pragma once
 
+#include "base/setting.h"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace walden::storage::s3 {
 
@@ -60,6 +63,12 @@ struct S3Settings {
 
 /// S3's lower limit, except for the last part.
 inline constexpr std::size_t part_size_min = std::size_t{5} << 20;
+
+/// Those of [store] that are of S3, without bucket and prefix.
+[[nodiscard]] std::vector<Setting<S3Settings>> s3_setting_table();
+
+/// Throws Error(usage) if one setting lacks another that it needs.
+void require_consistent(const S3Settings& settings);
 
 [[nodiscard]] bool is_s3_url(const std::string& url);
 

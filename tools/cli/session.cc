@@ -32,9 +32,10 @@ wal::SegmentSize segment_size_of(const vault::ClusterIdentity& identity) {
 /// configuration, not a store without an object; a key service that fails may succeed later.
 crypto::UnlockSecret load_secret(const Config& config) {
     try {
-        return crypto::load_unlock_secret(*config.key_source);
+        return crypto::load_unlock_secret(*config.encryption.key_source);
     } catch (const Error& error) {
-        const bool is_service = std::holds_alternative<crypto::KeyCommand>(*config.key_source);
+        const bool is_service =
+            std::holds_alternative<crypto::KeyCommand>(*config.encryption.key_source);
         const ErrorKind kind = is_service && error.kind() != ErrorKind::usage
                                    ? ErrorKind::unavailable
                                    : ErrorKind::usage;
@@ -63,7 +64,7 @@ storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
 
 std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config,
                                                          const storage::RetryOptions& /*retry*/) {
-    return storage::open_storage(config.store_url);
+    return storage::open_storage(config.store.url);
 }
 
 Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open,
@@ -73,13 +74,13 @@ Session::Session(Config config, std::chrono::milliseconds deadline, const Storag
     backend_ = open(config_, retry);
     storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry);
     repository_ = vault::Repository::open(
-        *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
+        *storage_, {.id = config_.repository_id, .encryption = config_.encryption.is_enabled},
         [&] { return load_secret(config_); });
-    if (storage::s3::is_s3_url(config_.store_url) && !repository_->descriptor().fencing_proven &&
-        config_.s3.fencing == storage::s3::Fencing::required)
+    if (storage::s3::is_s3_url(config_.store.url) && !repository_->descriptor().fencing_proven &&
+        config_.store.s3.fencing == storage::s3::Fencing::required)
         throw Error(
             ErrorKind::usage,
-            format("store {} does not keep an object from being overwritten", config_.store_url))
+            format("store {} does not keep an object from being overwritten", config_.store.url))
             .with_hint(
                 "\"walden init\" found that out. Set fencing = \"none\" in [store] if there is "
                 "surely one writer.");
@@ -93,8 +94,7 @@ std::optional<std::uint64_t> Session::local_system_identifier() const {
 
 vault::ClusterVault Session::open_cluster(std::uint64_t system_identifier) const {
     return {*storage_, repository_->keyring(config_.cluster),
-            vault::ClusterLayout(config_.cluster, system_identifier),
-            config_.encoding.worker_count};
+            vault::ClusterLayout(config_.cluster, system_identifier), config_.codec.worker_count};
 }
 
 vault::ClusterVault Session::open_cluster() const {
@@ -168,8 +168,8 @@ archive::ArchiveSettings archive_settings(const Config& config,
             .instance = {.host = archive::describe_host(),
                          .pgdata = config.pgdata,
                          .segment_size = segment_size_of(identity)},
-            .encoding = config.encoding,
-            .on_damaged_wal = config.archive_damaged_wal,
+            .encoding = config.codec.encoding(),
+            .on_damaged_wal = config.archive.on_damaged_wal,
             .version = version_text()};
 }
 
@@ -186,8 +186,8 @@ recovery::FetchSettings fetch_settings(const Config& config,
                                        const vault::ClusterIdentity& identity) {
     return {.system_identifier = identity.system_identifier,
             .segment_size = segment_size_of(identity),
-            .on_damaged_wal = config.fetch_damaged_wal,
-            .hole_patience = std::min(config.fetch_hole_patience, config.fetch_deadline / 2)};
+            .on_damaged_wal = config.fetch.on_damaged_wal,
+            .hole_patience = std::min(config.fetch.hole_patience, config.fetch.deadline / 2)};
 }
 
 }  // namespace walden::cli

@@ -4,7 +4,7 @@
 #include "archive/archiver.h"
 #include "recovery/fetcher.h"
 #include "storage/wrappers/retrying_storage.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 #include "vault/cluster_vault.h"
 #include "vault/repository.h"
 

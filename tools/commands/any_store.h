@@ -2,7 +2,7 @@
 #pragma once
 
 #include "storage/s3/s3_storage.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 #include "vault/object_storage.h"
 
 #include <memory>

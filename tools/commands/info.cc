@@ -5,9 +5,9 @@
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/any_store.h"
 #include "tools/commands/codec_text.h"
-#include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
 namespace walden::commands {
@@ -183,7 +183,7 @@ std::optional<ClusterSurvey> survey_of(const cli::Session& session, std::uint64_
 void print_repository(const cli::Session& session) {
     const vault::Descriptor& descriptor = session.repository().descriptor();
     print_line(format("repository {} at {}, {}{}", to_hex(descriptor.id),
-                      session.config().store_url,
+                      session.config().store.url,
                       descriptor.suite != crypto::Suite::none ? "encrypted" : "NOT ENCRYPTED",
                       descriptor.fencing_proven ? "" : ", NOT FENCED against two writers"));
 }
@@ -191,34 +191,39 @@ void print_repository(const cli::Session& session) {
 cli::Json repository_json(const cli::Session& session) {
     const vault::Descriptor& descriptor = session.repository().descriptor();
     return {{"id", to_hex(descriptor.id)},
-            {"url", session.config().store_url},
+            {"url", session.config().store.url},
             {"encrypted", descriptor.suite != crypto::Suite::none},
             {"fencing", descriptor.fencing_proven ? "proven" : "none"},
             {"created", descriptor.created}};
 }
 
-}  // namespace
-
-int info(const Common& common) {
+int info(const cli::Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive_deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, open_any_store);
     cli::Json clusters = cli::Json::array();
-    if (common.output == Output::text) print_repository(session);
+    if (!common.is_json()) print_repository(session);
     bool is_complete = true;
     for (const std::uint64_t system : session.systems_in_store()) {
         const auto survey = survey_of(session, system);
         if (!survey) continue;
         if (!survey->unreadable.empty()) is_complete = false;
-        if (common.output == Output::text)
+        if (!common.is_json())
             print_cluster(config.cluster, *survey);
         else
             clusters.push_back(cluster_json(config.cluster, *survey));
     }
-    if (common.output == Output::json)
+    if (common.is_json())
         cli::print_json({{"repository", repository_json(session)}, {"clusters", clusters}});
     if (is_complete) return 0;
     cli::report_warning("something in the archive is damaged; \"walden verify\" finds all of it");
     return 1;
+}
+
+}  // namespace
+
+void add_info(const cli::Command& parent) {
+    static_cast<void>(
+        parent.command("info", "Show what the archive holds and what can be restored", info));
 }
 
 }  // namespace walden::commands

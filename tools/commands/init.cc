@@ -8,8 +8,8 @@
 #include "tools/cli/json.h"
 #include "tools/cli/process.h"
 #include "tools/cli/session.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 #include "vault/layout.h"
 #include "vault/repository.h"
@@ -18,10 +18,16 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
+
+struct InitOptions {
+    bool registers_new_system = false;  ///< after initdb or pg_upgrade
+    bool accepts_unfenced = false;
+};
 
 struct InitResult {
     bool made_repository = false;
@@ -35,15 +41,16 @@ struct InitResult {
 
 /// The configured key; a key file that does not exist yet is made.
 crypto::UnlockSecret ensure_secret(const cli::Config& config, InitResult& result) {
-    if (config.key_file.empty() || ::access(config.key_file.c_str(), F_OK) == 0)
-        return crypto::load_unlock_secret(*config.key_source);
-    make_directories(parent_directory(config.key_file));
+    if (config.encryption.key_file.empty() ||
+        ::access(config.encryption.key_file.c_str(), F_OK) == 0)
+        return crypto::load_unlock_secret(*config.encryption.key_source);
+    make_directories(parent_directory(config.encryption.key_file));
     const auto secret = crypto::UnlockSecret::make_random_key();
     const std::vector<std::string> comments = {
         "walden key. Without it, or another key of the same repository, nothing in the archive",
         "can ever be restored. Keep a copy on another machine or on paper.",
-        format("Made {} on {} for {}", now_rfc3339(), archive::describe_host(), config.store_url)};
-    crypto::write_key_file(config.key_file, secret, comments);
+        format("Made {} on {} for {}", now_rfc3339(), archive::describe_host(), config.store.url)};
+    crypto::write_key_file(config.encryption.key_file, secret, comments);
     result.made_key_file = true;
     return secret;
 }
@@ -53,9 +60,9 @@ crypto::UnlockSecret ensure_secret(const cli::Config& config, InitResult& result
 /// truth.
 storage::FencingProof prove_fencing(const cli::Config& config, vault::ObjectStorage& storage,
                                     const std::string& key) {
-    if (!storage::s3::is_s3_url(config.store_url)) return storage::probe_fencing(storage, key);
+    if (!storage::s3::is_s3_url(config.store.url)) return storage::probe_fencing(storage, key);
     cli::Config strict = config;
-    strict.s3.fencing = storage::s3::Fencing::required;
+    strict.store.s3.fencing = storage::s3::Fencing::required;
     try {
         return storage::probe_fencing(*open_any_store(strict), key);
     } catch (const Error& error) {
@@ -83,12 +90,12 @@ std::string try_completion(const cli::Config& config, const std::string& key) {
 void require_fencing(const cli::Config& config, const InitOptions& options,
                      const storage::FencingProof& proof) {
     if (proof.is_proven) return;
-    const bool is_s3 = storage::s3::is_s3_url(config.store_url);
+    const bool is_s3 = storage::s3::is_s3_url(config.store.url);
     const bool is_accepted =
-        is_s3 ? config.s3.fencing == storage::s3::Fencing::none : options.accepts_unfenced;
+        is_s3 ? config.store.s3.fencing == storage::s3::Fencing::none : options.accepts_unfenced;
     if (is_accepted) return;
     throw Error(ErrorKind::usage,
-                format("\"{}\" does not keep an object from being overwritten", config.store_url))
+                format("\"{}\" does not keep an object from being overwritten", config.store.url))
         .with_detail(format("The probe: {}.", proof.reason))
         .with_hint(
             format("Two servers could overwrite each other's WAL there. Use another store, or {} "
@@ -99,7 +106,7 @@ void require_fencing(const cli::Config& config, const InitOptions& options,
 void ensure_repository(const cli::Config& config, const InitOptions& options, InitResult& result) {
     create_any_store(config);
     const auto backend = open_any_store(config);
-    storage::RetryingStorage storage(*backend, cli::retry_options(config.archive_deadline));
+    storage::RetryingStorage storage(*backend, cli::retry_options(config.archive.deadline));
     if (vault::Repository::read_descriptor(storage)) return;
 
     vault::Repository::require_empty(storage);
@@ -108,9 +115,9 @@ void ensure_repository(const cli::Config& config, const InitOptions& options, In
     require_fencing(config, options, proof);
     result.completion = try_completion(config, probe + ".3");
     std::optional<crypto::UnlockSecret> secret;
-    if (config.encryption_enabled) secret.emplace(ensure_secret(config, result));
+    if (config.encryption.is_enabled) secret.emplace(ensure_secret(config, result));
     vault::Repository::create(storage,
-                              {.id = config.store_id.value_or(random_array<16>()),
+                              {.id = config.repository_id.value_or(random_array<16>()),
                                .suite = secret ? crypto::Suite::aes_256_gcm : crypto::Suite::none,
                                .fencing_proven = proof.is_proven,
                                .created = now_rfc3339()},
@@ -157,13 +164,13 @@ void make_commands(const cli::Config& config, InitResult& result) {
 }
 
 void print_key_advice(const cli::Config& config, const InitResult& result) {
-    if (!config.encryption_enabled) {
+    if (!config.encryption.is_enabled) {
         print_line(
             "\nThe archive is NOT encrypted: whoever can read the store can read your data.");
         return;
     }
     if (result.made_key_file)
-        print_line(format("\nThe key is in {} (mode 0600).", config.key_file));
+        print_line(format("\nThe key is in {} (mode 0600).", config.encryption.key_file));
     if (!result.made_repository) return;
     print_line(
         "\n  WITHOUT THE KEY NOTHING IN THIS ARCHIVE CAN EVER BE RESTORED, BY ANYBODY.\n\n"
@@ -177,7 +184,7 @@ void print_key_advice(const cli::Config& config, const InitResult& result) {
 void print_text(const cli::Session& session, const InitResult& result) {
     const cli::Config& config = session.config();
     print_line(format("{} repository {} at {}", result.made_repository ? "Made" : "Found",
-                      to_hex(session.repository().descriptor().id), config.store_url));
+                      to_hex(session.repository().descriptor().id), config.store.url));
     if (!result.system_identifier)
         print_line(format("{} is no data directory yet: run \"walden init\" again when it is.",
                           config.pgdata));
@@ -217,17 +224,15 @@ void require_owner_of(const std::string& pgdata) {
             "Run this as the owner of the data directory: \"sudo -u postgres walden init\".");
 }
 
-}  // namespace
-
-int init(const Common& common, const InitOptions& options) {
+int init(const cli::Common& common, const InitOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     require_owner_of(config.pgdata);
     InitResult result;
     ensure_repository(config, options, result);
-    const cli::Session session(config, config.archive_deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, open_any_store);
     ensure_cluster(session, options, result);
     make_commands(config, result);
-    if (common.output == Output::text) {
+    if (!common.is_json()) {
         print_text(session, result);
         return 0;
     }
@@ -246,6 +251,19 @@ int init(const Common& common, const InitOptions& options) {
          {"archive_command", result.archive_command},
          {"restore_command", result.restore_command}});
     return 0;
+}
+
+}  // namespace
+
+void add_init(const cli::Command& parent) {
+    const auto options = std::make_shared<InitOptions>();
+    const cli::Command command =
+        parent.command("init", "Make the repository and its key, and register the cluster",
+                       [options](const cli::Common& common) { return init(common, *options); });
+    command.flag("--new-system", options->registers_new_system,
+                 "Register a new system identifier, after initdb or pg_upgrade");
+    command.flag("--accept-unfenced", options->accepts_unfenced,
+                 "Use a store that cannot keep objects from being overwritten");
 }
 
 }  // namespace walden::commands

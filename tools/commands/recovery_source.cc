@@ -29,7 +29,7 @@ public:
 
     void prove_identity() const override {
         const auto descriptor = vault::Repository::read_descriptor(session_.storage());
-        const std::string& url = session_.config().store_url;
+        const std::string& url = session_.config().store.url;
         if (!descriptor)
             throw Error(ErrorKind::not_found, format("{} holds no repository any more", url))
                 .with_hint("Is it mounted?");
@@ -59,9 +59,9 @@ private:
 recovery::PrefetchOptions prefetch_options(const cli::Config& config) {
     recovery::PrefetchOptions options;
     options.directory = config.pgdata + "/pg_wal";
-    options.size = config.fetch_prefetch_size;
-    options.memory = config.agent_memory;
-    options.in_flight = config.fetch_in_flight;
+    options.size = config.fetch.prefetch_size;
+    options.memory = config.agent.memory;
+    options.in_flight = config.fetch.in_flight;
     options.is_recovering = [pgdata = config.pgdata] {
         return pg::is_in_archive_recovery(pgdata) && pg::is_running(pgdata);
     };

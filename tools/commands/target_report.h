@@ -3,7 +3,7 @@
 
 #include "catalog/target_finder.h"
 #include "pg/recovery_progress.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 #include "wal/file_name.h"
 
 #include <cstdint>

@@ -4,18 +4,23 @@
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/any_store.h"
 #include "tools/commands/codec_text.h"
-#include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
 #include <chrono>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 namespace walden::commands {
 
 namespace {
+
+struct VerifyOptions {
+    bool is_shallow = false;
+};
 
 /// What this host remembers to have archived, if it is the host of that cluster.
 std::optional<inspect::HighWater> high_water(const cli::Session& session, std::uint64_t system) {
@@ -75,9 +80,7 @@ void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
                      {"wal_records_checked", report.record_count}});
 }
 
-}  // namespace
-
-int verify(const Common& common, const VerifyOptions& options) {
+int verify(const cli::Common& common, const VerifyOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     // A verification may take hours; every single request still has its own end.
     const cli::Session session(config, std::chrono::hours(24 * 7), open_any_store);
@@ -87,18 +90,29 @@ int verify(const Common& common, const VerifyOptions& options) {
         const vault::ClusterVault vault = session.open_cluster(system);
         inspect::VerifySettings settings;
         settings.depth = options.is_shallow ? inspect::Depth::shallow : inspect::Depth::full;
-        settings.worker_count = config.encoding.worker_count;
+        settings.worker_count = config.codec.worker_count;
         settings.high_water = high_water(session, system);
         settings.progress = [](std::uint64_t done, std::uint64_t all) {
             cli::show_progress(done == all ? "" : format("verified {} of {} segments", done, all));
         };
         add(report, inspect::verify_cluster(vault, settings));
     }
-    if (common.output == Output::json)
+    if (common.is_json())
         print_as_json(report, options.is_shallow);
     else
         print_text(report, options.is_shallow);
     return report.problems.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_verify(const cli::Command& parent) {
+    const auto options = std::make_shared<VerifyOptions>();
+    const cli::Command command =
+        parent.command("verify", "Prove that everything in the archive is whole",
+                       [options](const cli::Common& common) { return verify(common, *options); });
+    command.flag("--shallow", options->is_shallow,
+                 "Names, entries and checksums only; works with a put key");
 }
 
 }  // namespace walden::commands
