@@ -6,9 +6,9 @@
 #include "codec/blocks.h"
 #include "codec/wal/wal_codec.h"
 
-#include <optional>
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace walden::codec {

@@ -38,8 +38,8 @@ LocalState make(const ScratchDirectory& scratch) {
 }
 
 bool is_fresh(const LocalState& state, const LocalState& before) {
-    return state.instance() != before.instance() &&
-           state.membership(1) == 0 && !state.last_archived();
+    return state.instance() != before.instance() && state.membership(1) == 0 &&
+           !state.last_archived();
 }
 
 }  // namespace
