@@ -129,7 +129,7 @@ void Host::lose_state() const {
 
 archive::ArchiveResult Host::push(const vault::ClusterVault& vault, const std::string& name) const {
     LocalState local = state();
-    return Archiver(vault, local, settings).archive(path(name));
+    return Archiver(vault, local, settings).archive(archive::source_at(path(name)));
 }
 
 archive::ArchiveResult Host::push(const vault::ClusterVault& vault, const WalFile& file) const {

@@ -39,7 +39,7 @@ void archive_history(const cli::Config& config, const std::string& wal_directory
         throw Error(ErrorKind::missing, format("the archive has no {}", name))
             .with_hint("This server is a standby: let the primary archive its history first.");
     for (const std::string& warning :
-         archiver.archive(format("{}/{}", wal_directory, name)).warnings)
+         archiver.archive({.name = name, .directory = wal_directory}).warnings)
         cli::report_warning(warning);
 }
 

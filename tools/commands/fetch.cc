@@ -1,6 +1,6 @@
 #include "tools/commands/fetch.h"
 
-#include "tools/cli/fetch_command.h"
+#include "tools/cli/fetch_here.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"

@@ -19,6 +19,12 @@ namespace walden::commands {
 
 namespace {
 
+struct RestoreOptions {
+    std::string directory;
+    bool is_latest = false;
+    std::uint32_t jobs = 0;  ///< 0: as many as processors
+};
+
 using Clock = std::chrono::steady_clock;
 
 struct RestoreOptions {
@@ -77,7 +83,20 @@ int restore(const cli::Common& common, const RestoreOptions& options) {
                           outcome->id.text(), settings.directory,
                           size_text(commit.counts.plain_bytes),
                           count_text(commit.counts.files, "file")));
-    return 0;
+    return cli::exit_good;
+}
+
+}  // namespace
+
+void add_restore(const cli::Command& parent) {
+    const auto options = std::make_shared<RestoreOptions>();
+    const cli::Command command =
+        parent.command("restore", "Bring a base backup back, ready to be started",
+                       [options](const cli::Common& common) { return restore(common, *options); });
+    command.flag("--latest", options->is_latest, "Recover to the end of the archived WAL");
+    command.option("--jobs", options->jobs, "Threads; as many as processors by default")
+        .between(1, 64);
+    command.operand("DIR", options->directory, "The new data directory");
 }
 
 }  // namespace

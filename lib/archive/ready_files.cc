@@ -1,4 +1,4 @@
-#include "agent/archive_status.h"
+#include "archive/ready_files.h"
 
 #include "base/error.h"
 #include "base/format.h"
@@ -13,7 +13,7 @@
 #include <memory>
 #include <string_view>
 
-namespace walden::agent {
+namespace walden::archive {
 
 namespace {
 
@@ -69,4 +69,4 @@ Backlog measure_backlog(const std::string& wal_directory, const std::vector<std:
     return backlog;
 }
 
-}  // namespace walden::agent
+}  // namespace walden::archive

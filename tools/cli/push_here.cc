@@ -1,4 +1,4 @@
-#include "tools/cli/archive_here.h"
+#include "tools/cli/push_here.h"
 
 #include "archive/archiver.h"
 #include "tools/cli/messages.h"
@@ -7,8 +7,8 @@
 
 namespace walden::cli {
 
-void archive_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
-                  const StorageOpener& open) {
+void push_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
+               const StorageOpener& open) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - agent::Clock::now());
     const Session session(config, std::max(left, std::chrono::milliseconds(0)), open);
@@ -16,7 +16,7 @@ void archive_here(const Config& config, const std::string& path, agent::Clock::t
     const vault::ClusterIdentity identity = session.require_identity(vault);
     archive::LocalState state = open_local_state(session, identity.system_identifier);
     archive::Archiver archiver(vault, state, archive_settings(config, identity));
-    const archive::ArchiveResult result = archiver.archive(path);
+    const archive::ArchiveResult result = archiver.archive(archive::source_at(path));
     for (const std::string& warning : result.warnings) report_warning(warning);
 }
 

@@ -1,7 +1,7 @@
-// A host whose service archives into any storage.
+// A host whose look-ahead archives into any storage.
 #pragma once
 
-#include "agent/archive_service.h"
+#include "archive/look_ahead.h"
 #include "base/file.h"
 #include "support/archive_fixture.h"
 
@@ -13,7 +13,7 @@
 
 namespace walden::test {
 
-class TestArchive final : public agent::OpenArchive {
+class TestArchive final : public archive::OpenArchive {
 public:
     TestArchive(vault::ObjectStorage& storage, const Host& host)
         : vault_(make_vault(storage)), state_(host.state()), settings_(host.settings) {}
@@ -30,15 +30,15 @@ private:
     archive::ArchiveSettings settings_;
 };
 
-/// A host with its archive_status, and a service over `storage`.
+/// A host with its archive_status, and a look-ahead over `storage`.
 class ServedHost {
 public:
     explicit ServedHost(vault::ObjectStorage& storage) : storage_(storage) {
         make_directories(host.wal_directory() + "/archive_status");
-        service = std::make_unique<agent::ArchiveService>(
-            agent::ServiceOptions{.wal_directory = host.wal_directory(),
-                                  .pipeline = {.in_flight = 4}},
-            [this]() -> std::unique_ptr<agent::OpenArchive> {
+        look_ahead = std::make_unique<archive::LookAhead>(
+            archive::LookAheadOptions{.wal_directory = host.wal_directory(),
+                                      .pipeline = {.in_flight = 4}},
+            [this]() -> std::unique_ptr<archive::OpenArchive> {
                 ++open_count;
                 if (refuses_to_open) throw Error(ErrorKind::unavailable, "the store is away");
                 return std::make_unique<TestArchive>(storage_, host);
@@ -59,15 +59,14 @@ public:
     /// What PostgreSQL does with the answer 0.
     void make_done(const std::string& name) const { std::filesystem::remove(ready_path(name)); }
 
-    agent::ArchiveService::ArchiveAnswer ask(const std::string& name) const {
-        return service->archive(name, *archive::find_source_file(host.path(name)),
-                                [] { return true; });
+    archive::LookAhead::Answer ask(const std::string& name) const {
+        return look_ahead->archive(name, *find_file(host.path(name)), [] { return true; });
     }
 
     Host host;
     std::atomic<int> open_count{0};
     std::atomic<bool> refuses_to_open{false};
-    std::unique_ptr<agent::ArchiveService> service;
+    std::unique_ptr<archive::LookAhead> look_ahead;
 
 private:
     [[nodiscard]] std::string ready_path(const std::string& name) const {
@@ -77,8 +76,8 @@ private:
     vault::ObjectStorage& storage_;
 };
 
-inline bool is_archived(const agent::ArchiveService::ArchiveAnswer& answer) {
-    return answer && std::holds_alternative<agent::Archived>(*answer);
+inline bool is_archived(const archive::LookAhead::Answer& answer) {
+    return answer && std::holds_alternative<archive::Archived>(*answer);
 }
 
 }  // namespace walden::test

@@ -1,4 +1,4 @@
-#include "tools/cli/fetch_command.h"
+#include "tools/cli/fetch_here.h"
 
 #include "base/error.h"
 #include "base/file.h"

@@ -1,4 +1,4 @@
-#include "agent/archive_status.h"
+#include "archive/ready_files.h"
 
 #include "base/file.h"
 #include "support/errors.h"
@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 
 using namespace walden;
-using namespace walden::agent;
+using namespace walden::archive;
 
 namespace {
 
@@ -18,7 +18,7 @@ void touch(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("ready files come in PostgreSQL's order: histories first, then ascending", "[status]") {
+TEST_CASE("ready files come in PostgreSQL's order: histories first, then ascending", "[ready]") {
     const testing::ScratchDirectory scratch;
     const std::string status = scratch.path() + "/archive_status";
     make_directories(status);
@@ -40,7 +40,7 @@ TEST_CASE("ready files come in PostgreSQL's order: histories first, then ascendi
     CHECK(measure_backlog(scratch.path(), {"000000010000000000000009"}).count == 0);
 }
 
-TEST_CASE("a directory that cannot be read is an error, never an empty queue", "[status]") {
+TEST_CASE("a directory that cannot be read is an error, never an empty queue", "[ready]") {
     const testing::ScratchDirectory scratch;
     CHECK_THROWS_AS(list_ready_files(scratch.path()), Error);
 }

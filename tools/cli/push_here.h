@@ -9,7 +9,7 @@
 namespace walden::cli {
 
 /// Archives the file in this process, in the storage that `open` opens, and prints warnings.
-void archive_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
-                  const StorageOpener& open);
+void push_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
+               const StorageOpener& open);
 
 }  // namespace walden::cli

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace walden::agent {
+namespace walden::archive {
 
 /// The names of all files that are ready: histories first, then everything in ascending order
 /// (ready_file_comparator, src/backend/postmaster/pgarch.c). Only names that PostgreSQL archives.
@@ -25,4 +25,4 @@ struct Backlog {
 [[nodiscard]] Backlog measure_backlog(const std::string& wal_directory,
                                       const std::vector<std::string>& ready);
 
-}  // namespace walden::agent
+}  // namespace walden::archive
