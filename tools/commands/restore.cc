@@ -19,12 +19,6 @@ namespace walden::commands {
 
 namespace {
 
-struct RestoreOptions {
-    std::string directory;
-    bool is_latest = false;
-    std::uint32_t jobs = 0;  ///< 0: as many as processors
-};
-
 using Clock = std::chrono::steady_clock;
 
 struct RestoreOptions {

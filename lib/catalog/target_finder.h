@@ -19,7 +19,7 @@
 #include <optional>
 #include <string>
 
-namespace walden::recovery {
+namespace walden::catalog {
 
 struct TargetPlace {
     enum class Reach : std::uint8_t {
@@ -80,4 +80,4 @@ private:
     std::size_t entries_read_ = 0;
 };
 
-}  // namespace walden::recovery
+}  // namespace walden::catalog

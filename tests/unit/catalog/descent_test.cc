@@ -1,4 +1,4 @@
-#include "inspect/descent.h"
+#include "catalog/descent.h"
 
 #include "support/errors.h"
 
@@ -8,8 +8,7 @@
 
 using namespace walden;
 using namespace walden::test;
-using inspect::explain_descent;
-using inspect::newest_timeline;
+using catalog::explain_descent;
 
 namespace {
 
@@ -26,7 +25,7 @@ wal::Lsn lsn(std::string_view text) {
 }  // namespace
 
 TEST_CASE("a data directory follows a timeline that left its own behind its checkpoint",
-          "[inspect][descent]") {
+          "[catalog][descent]") {
     const auto second = history(2, "1\t0/5000000\tno recovery target\n");
     CHECK_FALSE(explain_descent(second, {.checkpoint = lsn("0/4FFFFFF"), .timeline = 1}));
     CHECK_FALSE(explain_descent(second, {.checkpoint = lsn("0/5000000"), .timeline = 2}));
@@ -38,7 +37,7 @@ TEST_CASE("a data directory follows a timeline that left its own behind its chec
 }
 
 TEST_CASE("what cannot follow is told where the timeline left, and the ways out",
-          "[inspect][descent]") {
+          "[catalog][descent]") {
     const auto second = history(2, "1\t0/5000000\tno recovery target\n");
     const auto left = explain_descent(second, {.checkpoint = lsn("0/5000000"), .timeline = 1});
     REQUIRE(left.has_value());
@@ -60,7 +59,7 @@ TEST_CASE("what cannot follow is told where the timeline left, and the ways out"
     CHECK(mentions(early->text, "timeline 2 begins only at 0/5000000"));
 }
 
-TEST_CASE("what was replayed up to must be on the line, too", "[inspect][descent]") {
+TEST_CASE("what was replayed up to must be on the line, too", "[catalog][descent]") {
     const auto second = history(2, "1\t0/5000000\tno recovery target\n");
     const auto minimum = [&](std::string_view text) {
         return explain_descent(second, {.checkpoint = lsn("0/4000000"),
@@ -73,17 +72,4 @@ TEST_CASE("what was replayed up to must be on the line, too", "[inspect][descent
     CHECK(mentions(minimum("0/5000001")->text,
                    "does not contain what this data directory has "
                    "replayed: up to 0/5000001 on timeline 1"));
-}
-
-TEST_CASE("the latest timeline is the last of those without a gap, as PostgreSQL looks for it",
-          "[inspect][descent]") {
-    std::map<wal::TimelineId, wal::TimelineHistory> histories;
-    CHECK(newest_timeline(1, histories) == 1);
-    for (const wal::TimelineId id : {2U, 3U, 5U})
-        histories.emplace(id, history(id, "1\t0/5000000\tx\n"));
-    CHECK(newest_timeline(1, histories) == 3);
-    CHECK(newest_timeline(3, histories) == 3);
-    CHECK(newest_timeline(4, histories) == 5);
-    histories.emplace(0xFFFFFFFF, history(0xFFFFFFFF, "1\t0/5000000\tx\n"));
-    CHECK(newest_timeline(0xFFFFFFFE, histories) == 0xFFFFFFFF);
 }

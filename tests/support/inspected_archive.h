@@ -1,4 +1,4 @@
-// A small archive that has one of everything, for the tests of survey and verifier.
+// A small archive that has one of everything, for the tests of catalogue and verifier.
 #pragma once
 
 #include "storage/memory/memory_storage.h"

@@ -1,6 +1,6 @@
-#include "inspect/codec_counts.h"
+#include "catalog/codec_counts.h"
 
-namespace walden::inspect {
+namespace walden::catalog {
 
 void CodecCounts::add(const vault::Entry& entry) {
     for (const vault::Piece& piece : entry.pieces) {
@@ -16,4 +16,4 @@ void CodecCounts::add(const CodecCounts& more) {
     for (const auto& [reason, count] : more.plain_reasons) plain_reasons[reason] += count;
 }
 
-}  // namespace walden::inspect
+}  // namespace walden::catalog

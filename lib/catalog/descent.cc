@@ -1,8 +1,8 @@
-#include "inspect/descent.h"
+#include "catalog/descent.h"
 
 #include "base/format.h"
 
-namespace walden::inspect {
+namespace walden::catalog {
 
 namespace {
 
@@ -63,11 +63,4 @@ std::optional<DescentProblem> explain_descent(const wal::TimelineHistory& target
         .hint = way_out(target, question.minimum_recovery_timeline)};
 }
 
-wal::TimelineId newest_timeline(wal::TimelineId from,
-                                const std::map<wal::TimelineId, wal::TimelineHistory>& histories) {
-    wal::TimelineId newest = from;
-    while (newest != 0xFFFFFFFF && histories.contains(newest + 1)) ++newest;
-    return newest;
-}
-
-}  // namespace walden::inspect
+}  // namespace walden::catalog

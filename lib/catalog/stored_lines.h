@@ -7,21 +7,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
 
-namespace walden::recovery {
-
-/// The timelines above `above` that have a history in the archive, ascending. One LIST. Throws what
-/// the storage throws.
-[[nodiscard]] std::vector<wal::TimelineId> list_histories(const vault::ClusterVault& vault,
-                                                          wal::TimelineId above = 0);
-
-/// The history of a timeline; nullopt if the archive positively has none. Throws what ClusterVault
-/// throws, Error(corrupt) for one that is malformed.
-[[nodiscard]] std::optional<wal::TimelineHistory> read_history(const vault::ClusterVault& vault,
-                                                               wal::TimelineId timeline);
+namespace walden::catalog {
 
 /// What a recovery with that recovery_target_timeline ("latest", "current" or a decimal number)
 /// follows whose checkpoint is on timeline `from`; as far as the archive tells, which is all there
@@ -41,10 +32,10 @@ inline constexpr std::size_t guess_reads_max = 4;
                                                              wal::SegmentSize size);
 
 /// The last segment of the line that the archive has, from segment number `from` on; nullopt if it
-/// has none of them. One LIST for each timeline up to the first that has one, newest first.
-[[nodiscard]] std::optional<wal::SegmentName> find_line_end(const vault::ClusterVault& vault,
-                                                            const wal::TimelineHistory& line,
-                                                            wal::SegmentSize size,
-                                                            std::uint64_t from);
+/// has none of them. One LIST for each timeline up to the first that has one, newest first; none is
+/// followed further than `names_max` segments, which then is the answer.
+[[nodiscard]] std::optional<wal::SegmentName> find_line_end(
+    const vault::ClusterVault& vault, const wal::TimelineHistory& line, wal::SegmentSize size,
+    std::uint64_t from, std::size_t names_max = std::numeric_limits<std::size_t>::max());
 
-}  // namespace walden::recovery
+}  // namespace walden::catalog

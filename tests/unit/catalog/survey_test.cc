@@ -1,16 +1,16 @@
-#include "inspect/survey.h"
+#include "catalog/survey.h"
 
-#include "inspected_archive.h"
 #include "storage/wrappers/counting_storage.h"
 #include "storage/wrappers/faulty_storage.h"
+#include "support/inspected_archive.h"
 
 #include <catch2/catch.hpp>
 
 using namespace walden;
 using namespace walden::test;
-using inspect::survey_cluster;
+using catalog::survey_cluster;
 
-TEST_CASE("a survey tells what the archive holds", "[inspect][survey]") {
+TEST_CASE("a survey tells what the archive holds", "[catalog][survey]") {
     InspectedArchive a;
     const auto survey = survey_cluster(a.vault, test_system);
     CHECK(survey.system_identifier == test_system);
@@ -47,7 +47,7 @@ TEST_CASE("a survey tells what the archive holds", "[inspect][survey]") {
     CHECK(survey.conflicts[0].starts_with(a.loser.name + "."));
 }
 
-TEST_CASE("a survey adds up the bytes of entries and contents", "[inspect][survey]") {
+TEST_CASE("a survey adds up the bytes of entries and contents", "[catalog][survey]") {
     InspectedArchive a;
     std::uint64_t bytes[2] = {0, 0};
     a.storage.list("", "", [&](const vault::ObjectInfo& info) {
@@ -60,7 +60,7 @@ TEST_CASE("a survey adds up the bytes of entries and contents", "[inspect][surve
     CHECK(survey.timelines[1].stored_bytes == bytes[1]);
 }
 
-TEST_CASE("holes make several runs", "[inspect][survey]") {
+TEST_CASE("holes make several runs", "[catalog][survey]") {
     storage::MemoryStorage storage;
     const auto vault = make_vault(storage);
     put_test_identity(vault);
@@ -80,7 +80,7 @@ TEST_CASE("holes make several runs", "[inspect][survey]") {
 }
 
 TEST_CASE("an empty cluster has no timelines, an unregistered one is an error",
-          "[inspect][survey]") {
+          "[catalog][survey]") {
     storage::MemoryStorage storage;
     const auto vault = make_vault(storage);
     CHECK(kind_of([&] { static_cast<void>(survey_cluster(vault, test_system)); }) ==
@@ -90,7 +90,7 @@ TEST_CASE("an empty cluster has no timelines, an unregistered one is an error",
 }
 
 TEST_CASE("a survey with the put key tells all but the histories, and writes nothing",
-          "[inspect][survey]") {
+          "[catalog][survey]") {
     InspectedArchive a;
     storage::CountingStorage counting(a.storage);
     const vault::ClusterVault put(counting, test_put_keyring(),
@@ -104,7 +104,7 @@ TEST_CASE("a survey with the put key tells all but the histories, and writes not
 }
 
 TEST_CASE("a survey shows what it can of a damaged archive and names what it cannot read",
-          "[inspect][survey]") {
+          "[catalog][survey]") {
     InspectedArchive a;
     const auto with_damage = [&](const std::string& key) {
         const Bytes object = get(a.storage, key);
@@ -134,7 +134,7 @@ TEST_CASE("a survey shows what it can of a damaged archive and names what it can
     CHECK(survey_cluster(a.vault, test_system).unreadable.empty());
 }
 
-TEST_CASE("a survey does not take a store that fails for a damaged object", "[inspect][survey]") {
+TEST_CASE("a survey does not take a store that fails for a damaged object", "[catalog][survey]") {
     InspectedArchive a;
     std::uint64_t n = 1;
     for (;; ++n) {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <map>
 
-namespace walden::inspect {
+namespace walden::catalog {
 
 struct CodecCounts {
     std::uint64_t content_count = 0;
@@ -21,4 +21,4 @@ struct CodecCounts {
     void add(const CodecCounts& more);
 };
 
-}  // namespace walden::inspect
+}  // namespace walden::catalog

@@ -1,6 +1,7 @@
-#include "recovery/target_finder.h"
+#include "catalog/target_finder.h"
 
-#include "recovery/stored_lines.h"
+#include "catalog/histories.h"
+#include "catalog/stored_lines.h"
 #include "storage/memory/memory_storage.h"
 #include "storage/wrappers/counting_storage.h"
 #include "storage/wrappers/faulty_storage.h"
@@ -13,7 +14,7 @@
 
 using namespace walden;
 using namespace walden::test;
-using namespace walden::recovery;
+using namespace walden::catalog;
 using Reach = TargetPlace::Reach;
 
 namespace {
@@ -51,7 +52,7 @@ struct Archive {
     }
 
     void put_history(wal::TimelineId timeline, std::string_view text) const {
-        const std::string name = wal::timeline_part(timeline) + ".history";
+        const std::string name = wal::history_name(timeline);
         put(vault::FileKind::history, name, text, {}, vault.layout().history_key(name));
     }
 

@@ -1,11 +1,11 @@
-#include "recovery/target_finder.h"
+#include "catalog/target_finder.h"
 
 #include "base/error.h"
-#include "recovery/stored_lines.h"
+#include "catalog/stored_lines.h"
 
 #include <algorithm>
 
-namespace walden::recovery {
+namespace walden::catalog {
 
 using Reach = TargetPlace::Reach;
 
@@ -140,4 +140,4 @@ wal::SegmentName TargetFinder::name_of(std::uint64_t number) const {
     return {line_.timelines_of_segment(number, size_).front(), number};
 }
 
-}  // namespace walden::recovery
+}  // namespace walden::catalog

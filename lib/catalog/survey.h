@@ -2,19 +2,18 @@
 // `walden info`, and the first step of `walden verify`. Reads only.
 #pragma once
 
-#include "inspect/codec_counts.h"
+#include "catalog/codec_counts.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 #include "wal/stored_facts.h"
 #include "wal/timeline_history.h"
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-namespace walden::inspect {
+namespace walden::catalog {
 
 /// Segments without a hole between them, of one timeline.
 struct SegmentRun {
@@ -67,6 +66,12 @@ struct ClusterSurvey {
     /// What is damaged of the objects that were read, one message for each, which names it. What it
     /// would have told is left out above.
     std::vector<std::string> unreadable;
+
+    /// The history of a timeline; nullptr if there is none that could be read.
+    [[nodiscard]] const wal::TimelineHistory* history_of(wal::TimelineId id) const;
+
+    /// The timelines that have one, ascending.
+    [[nodiscard]] std::vector<wal::TimelineId> timelines_with_history() const;
 };
 
 /// Lists the cluster and reads its claims, its histories, and the entries at the ends of its
@@ -79,4 +84,4 @@ struct ClusterSurvey {
 [[nodiscard]] std::optional<wal::SegmentName> segment_of_key(const std::string& key,
                                                              wal::SegmentSize size);
 
-}  // namespace walden::inspect
+}  // namespace walden::catalog

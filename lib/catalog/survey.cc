@@ -1,28 +1,26 @@
-#include "inspect/survey.h"
+#include "catalog/survey.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/format.h"
 #include "base/guarded.h"
 #include "base/parallel.h"
-#include "inspect/verifier.h"
+#include "catalog/histories.h"
+#include "catalog/problem.h"
 
 #include <algorithm>
 
-namespace walden::inspect {
+namespace walden::catalog {
 
 namespace {
 
 /// How far back from a timeline's end a commit is looked for.
 constexpr std::uint64_t commit_search_max = 16;
 
-std::string last_component(const std::string& key) {
-    return key.substr(key.find_last_of('/') + 1);
-}
-
 std::vector<std::string> list_names(const vault::ClusterVault& vault, const std::string& prefix) {
     std::vector<std::string> names;
     vault.storage().list(prefix, "", [&](const vault::ObjectInfo& info) {
-        names.push_back(last_component(info.key));
+        names.push_back(base_name(info.key));
         return true;
     });
     return names;
@@ -55,21 +53,20 @@ public:
     void list_contents() {
         const std::string prefix = vault_.layout().content_prefix();
         vault_.storage().list(prefix, "", [&](const vault::ObjectInfo& info) {
-            const auto name = wal::parse_wal_file_name(last_component(info.key).substr(0, 24));
+            const auto name = wal::parse_wal_file_name(base_name(info.key).substr(0, 24));
             if (name && name->kind == wal::WalFileKind::segment)
                 timeline(name->timeline).stored_bytes += info.size;
             return true;
         });
     }
 
-    void list_histories() {
-        vault_.storage().list(
-            vault_.layout().history_prefix(), "", [&](const vault::ObjectInfo& info) {
-                const auto name = wal::parse_wal_file_name(last_component(info.key));
-                if (name && name->kind == wal::WalFileKind::history)
-                    read_history(timeline(name->timeline), info.key);
-                return true;
-            });
+    void read_histories() {
+        for (const wal::TimelineId id : list_histories(vault_)) {
+            TimelineSurvey& survey = timeline(id);
+            survey.has_history_file = true;
+            if (vault_.keys().can_read_contents())
+                survey.history = read_or_note([&] { return read_history(vault_, id); });
+        }
     }
 
     void finish() {
@@ -138,22 +135,6 @@ private:
         return survey;
     }
 
-    void read_history(TimelineSurvey& survey, const std::string& key) {
-        survey.has_history_file = true;
-        if (!vault_.keys().can_read_contents()) return;
-        survey.history = read_or_note([&]() -> std::optional<wal::TimelineHistory> {
-            const auto stored = vault_.entries().find(key);
-            if (!stored) return std::nullopt;
-            Bytes bytes;
-            vault_.contents().read(stored->entry, bytes);
-            auto parsed = wal::parse_timeline_history(bytes, survey.timeline);
-            if (!parsed.history)
-                throw Error(ErrorKind::corrupt,
-                            format("timeline history \"{}\" is malformed: {}", key, parsed.reason));
-            return std::move(parsed.history);
-        });
-    }
-
     std::optional<SegmentSummary> summarize(const wal::SegmentName& name) {
         const std::string text = to_string(name, size_);
         const std::string key = vault_.layout().segment_key(text);
@@ -208,8 +189,21 @@ private:
 
 }  // namespace
 
+const wal::TimelineHistory* ClusterSurvey::history_of(wal::TimelineId id) const {
+    for (const TimelineSurvey& timeline : timelines)
+        if (timeline.timeline == id && timeline.history) return &*timeline.history;
+    return nullptr;
+}
+
+std::vector<wal::TimelineId> ClusterSurvey::timelines_with_history() const {
+    std::vector<wal::TimelineId> ids;
+    for (const TimelineSurvey& timeline : timelines)
+        if (timeline.history) ids.push_back(timeline.timeline);
+    return ids;
+}
+
 std::optional<wal::SegmentName> segment_of_key(const std::string& key, wal::SegmentSize size) {
-    return wal::parse_segment_name(last_component(key), size);
+    return wal::parse_segment_name(base_name(key), size);
 }
 
 ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t system_identifier) {
@@ -228,7 +222,7 @@ ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t sys
     Surveyor surveyor(vault, *size);
     surveyor.list_segments();
     surveyor.list_contents();
-    surveyor.list_histories();
+    surveyor.read_histories();
     surveyor.finish();
     survey.damaged = surveyor.find_damaged();
     survey.timelines = surveyor.take();
@@ -238,4 +232,4 @@ ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t sys
     return survey;
 }
 
-}  // namespace walden::inspect
+}  // namespace walden::catalog

@@ -1,26 +1,28 @@
-#include "recovery/stored_lines.h"
+#include "catalog/stored_lines.h"
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "catalog/histories.h"
 #include "wal/number_text.h"
 
 #include <algorithm>
 #include <string>
 
-namespace walden::recovery {
+namespace walden::catalog {
 
 namespace {
 
 /// The last segment of one timeline's part of a line, from segment number `from` on.
 std::optional<wal::SegmentName> find_span_end(const vault::ClusterVault& vault,
                                               const wal::TimelineSpan& span, wal::SegmentSize size,
-                                              std::uint64_t from) {
+                                              std::uint64_t from, std::size_t names_max) {
     const vault::ClusterLayout& layout = vault.layout();
     const std::string before =
         from == 0 ? ""
                   : layout.segment_key(to_string(wal::SegmentName{span.timeline, from - 1}, size));
     std::optional<wal::SegmentName> last;
+    std::size_t count = 0;
     vault.storage().list(layout.timeline_prefix(wal::timeline_part(span.timeline)), before,
                          [&](const vault::ObjectInfo& object) {
                              const auto name = wal::parse_segment_name(base_name(object.key), size);
@@ -28,7 +30,7 @@ std::optional<wal::SegmentName> find_span_end(const vault::ClusterVault& vault,
                              if (name && span.end && first_lsn(*name, size) >= *span.end)
                                  return false;
                              if (name) last = name;
-                             return true;
+                             return ++count < names_max;
                          });
     return last;
 }
@@ -41,41 +43,11 @@ bool has_segment(const wal::TimelineHistory& line, const wal::SegmentName& segme
 
 }  // namespace
 
-std::vector<wal::TimelineId> list_histories(const vault::ClusterVault& vault,
-                                            wal::TimelineId above) {
-    const vault::ClusterLayout& layout = vault.layout();
-    const std::string after =
-        above == 0 ? "" : layout.history_key(wal::timeline_part(above) + ".history");
-    std::vector<wal::TimelineId> timelines;
-    vault.storage().list(layout.history_prefix(), after, [&](const vault::ObjectInfo& object) {
-        const auto name = wal::parse_wal_file_name(base_name(object.key));
-        if (name && name->kind == wal::WalFileKind::history) timelines.push_back(name->timeline);
-        return true;
-    });
-    return timelines;
-}
-
-std::optional<wal::TimelineHistory> read_history(const vault::ClusterVault& vault,
-                                                 wal::TimelineId timeline) {
-    const std::string key = vault.layout().history_key(wal::timeline_part(timeline) + ".history");
-    const auto stored = vault.entries().find(key);
-    if (!stored) return std::nullopt;
-    Bytes bytes;
-    vault.contents().read(stored->entry, bytes);
-    auto parsed = wal::parse_timeline_history(bytes, timeline);
-    if (!parsed.history)
-        throw Error(ErrorKind::corrupt,
-                    format("timeline history \"{}\" is malformed: {}", key, parsed.reason));
-    return std::move(parsed.history);
-}
-
 wal::TimelineHistory read_target_line(const vault::ClusterVault& vault,
                                       std::string_view target_timeline, wal::TimelineId from) {
     wal::TimelineId timeline = from;
     if (target_timeline == "latest") {
-        // The last with consecutive numbers (findNewestTimeLine in timeline.c).
-        for (const wal::TimelineId known : list_histories(vault, from))
-            if (known == timeline + 1) timeline = known;
+        timeline = newest_timeline(from, list_histories(vault, from));
     } else if (target_timeline != "current") {
         timeline = wal::parse_number(target_timeline, 10).value_or(0);
         if (timeline == 0)
@@ -103,11 +75,12 @@ std::optional<wal::TimelineHistory> guess_line(const vault::ClusterVault& vault,
 
 std::optional<wal::SegmentName> find_line_end(const vault::ClusterVault& vault,
                                               const wal::TimelineHistory& line,
-                                              wal::SegmentSize size, std::uint64_t from) {
+                                              wal::SegmentSize size, std::uint64_t from,
+                                              std::size_t names_max) {
     const auto& spans = line.spans();
     for (auto span = spans.rbegin(); span != spans.rend(); ++span)
-        if (const auto end = find_span_end(vault, *span, size, from)) return end;
+        if (const auto end = find_span_end(vault, *span, size, from, names_max)) return end;
     return std::nullopt;
 }
 
-}  // namespace walden::recovery
+}  // namespace walden::catalog

@@ -9,11 +9,10 @@
 #include "wal/timeline_history.h"
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 
-namespace walden::inspect {
+namespace walden::catalog {
 
 /// What a data directory depends on.
 struct DescentQuestion {
@@ -34,9 +33,4 @@ struct DescentProblem {
 [[nodiscard]] std::optional<DescentProblem> explain_descent(const wal::TimelineHistory& target,
                                                             const DescentQuestion& question);
 
-/// What recovery_target_timeline = "latest" means for a server on `from`: the last of the histories
-/// with consecutive numbers behind it (findNewestTimeLine in timeline.c). `from` if there is none.
-[[nodiscard]] wal::TimelineId newest_timeline(
-    wal::TimelineId from, const std::map<wal::TimelineId, wal::TimelineHistory>& histories);
-
-}  // namespace walden::inspect
+}  // namespace walden::catalog
