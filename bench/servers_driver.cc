@@ -1,4 +1,4 @@
-#include "bench/archive_driver.h"
+#include "bench/servers_driver.h"
 
 #include "base/error.h"
 #include "base/format.h"
@@ -11,7 +11,7 @@
 
 namespace walden::bench {
 
-void become_archive_driver(const std::string& script, const std::string& programs,
+void become_servers_driver(const std::string& script, const std::string& programs,
                            const std::vector<std::string>& arguments) {
     const Environment environment = describe_environment();
     ::setenv("WALDEN_BENCH_COMMIT", environment.commit.c_str(), 1);

@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
-import time
 
-from processes import Failed
+from harness import walden
+from harness.outcomes import Failed, wait_for
+from harness.toml import tables_of
 
 # The same for all whose tool has such a choice.
 PEER_WORKERS = 2
@@ -23,14 +23,6 @@ class Bench:
     store: object
     scratch: pathlib.Path
     programs: pathlib.Path  # with walden and walden-push
-
-    @staticmethod
-    def wait(condition, what, patience=600):
-        deadline = time.monotonic() + patience
-        while not condition():
-            if time.monotonic() > deadline:
-                raise Failed(f"no {what} within {patience} s")
-            time.sleep(0.02)
 
 
 class Contender:
@@ -68,9 +60,6 @@ class Contender:
     def run(self, *argv, **options):
         return self.bench.account.run(argv, cwd=self.bench.cluster.data, **options)
 
-    def environment(self):
-        return {**os.environ, **self.bench.cluster.variables}
-
 
 class Floor(Contender):
     """What PostgreSQL's archiver takes by itself. Stores nothing, nowhere."""
@@ -101,8 +90,8 @@ class Walden(Contender):
         self.name = name or self.name
         super().__init__(bench)
         self.settings = settings or {}
-        self.config = self.home / "walden.toml"
-        self.state = self.home / "state"
+        self.key = self.home / "key"
+        self.installed = None  # harness.walden.Walden, since reset()
 
     def missing(self):
         for program in ("walden", "walden-push"):
@@ -110,34 +99,27 @@ class Walden(Contender):
                 return f"there is no {program} in {self.bench.programs}"
         return super().missing()
 
-    def store_settings(self):
-        store = self.bench.store
-        if store.name == "posix":
-            return {"store.url": f"file://{store.place(self.name)}"}
-        return {"store.url": f"s3://{store.bucket}/{self.name}", "store.endpoint": store.endpoint,
-                "store.region": "us-east-1", "store.path_style": True}
+    def configured(self, name, pgdata, **settings):
+        """walden as it is told by the file `name`, with a new state directory."""
+        account, state = self.bench.account, self.home / f"{name}.state"
+        shutil.rmtree(state, ignore_errors=True)
+        account.make_directory(state)
+        tables = tables_of({"cluster": "bench", "pgdata": pgdata, "state_dir": state,
+                            "encryption.key_file": self.key, **self.settings, **settings})
+        tables["store"] = {**self.bench.store.settings(self.name), **tables.get("store", {})}
+        return walden.Walden(account, self.bench.programs, self.home / f"{name}.toml", tables)
 
     def reset(self):
         super().reset()
-        shutil.rmtree(self.state, ignore_errors=True)
-        self.bench.account.make_directory(self.state)
-        key = self.home / "key"
-        key.unlink(missing_ok=True)
-        self.bench.account.write(self.config, toml_document({
-            "cluster": "bench", "pgdata": str(self.bench.cluster.data),
-            "state_dir": str(self.state), "encryption.key_file": str(key),
-            **self.store_settings(), **self.settings}))
-        self.walden("init")
-
-    def walden(self, *words, ok=True):
-        return self.run(self.bench.programs / "walden", "--config", self.config, *words, ok=ok,
-                        env=self.environment())
+        self.key.unlink(missing_ok=True)
+        self.installed = self.configured("walden", self.bench.cluster.data)
+        self.installed.init()
 
     def push_words(self):
-        return [self.bench.programs / "walden-push", "--config", self.config]
+        return self.installed.argv("walden-push")
 
     def command(self):
-        return " ".join(map(str, self.push_words())) + " %p"
+        return self.installed.archive_command()
 
     def has_agent(self):
         return self.settings.get("agent.enabled", True)
@@ -146,14 +128,14 @@ class Walden(Contender):
         if not self.has_agent():
             return False
         # The first question starts the agent, which then looks ahead.
-        self.run(*self.push_words(), f"pg_wal/{segments[0]}", env=self.environment())
-        self.walden("flush")
+        self.installed.run("walden-push", f"pg_wal/{segments[0]}")
+        self.installed.run("walden", "flush")
         return True
 
     def stop(self):
         # Whether it ends is seen by whoever waits for it.
         if self.has_agent():
-            self.walden("agent", "--stop", ok=False)
+            self.installed.run("walden", "agent", "--stop", ok=False)
 
 
 class PgBackRest(Contender):
@@ -212,8 +194,8 @@ class PgBackRest(Contender):
         # Starts a process that archives all that is ready and ends.
         self.run(*self.push_words(), f"pg_wal/{segments[0]}")
         done = self.home / "spool" / "archive" / "bench" / "out"
-        self.bench.wait(lambda: all((done / f"{name}.ok").exists() for name in segments[1:]),
-                        "work ahead of pgBackRest")
+        wait_for(lambda: all((done / f"{name}.ok").exists() for name in segments[1:]),
+                 "work ahead of pgBackRest", 600)
         return True
 
 
@@ -266,18 +248,6 @@ class BarmanCloud(Contender):
 
     def command(self):
         return " ".join(self.push_words()) + " %p"
-
-
-def toml_document(settings):
-    """TOML of settings by their full names, "store.url"."""
-    lines = []
-    tables = sorted({name.rpartition(".")[0] for name in settings})
-    for table in tables:
-        if table:
-            lines.append(f"\n[{table}]\n")
-        lines += [f"{name.rpartition('.')[2]} = {json.dumps(value)}\n"
-                  for name, value in settings.items() if name.rpartition(".")[0] == table]
-    return "".join(lines)
 
 
 def parse_settings(texts):

@@ -3,7 +3,7 @@
 import json
 
 from contenders import PgBackRest, Walden
-from processes import Failed
+from harness.outcomes import Failed
 
 QUEUES = {"pgbackrest-async": None, "pgbackrest-async-1GiB": "1GiB"}
 
@@ -83,36 +83,24 @@ class WaldenRestorer(Restorer):
     def archive(self):
         self.walden.reset()
         self.bench.cluster.mark(ready=self.bench.cluster.names)
-        self.walden.walden("flush")
+        self.walden.installed.run("walden", "flush")
 
     def command(self, data):
-        account, home = self.bench.account, self.walden.home
-        state = home / "restore.state"
-        if state.exists():
-            account.run(["rm", "-rf", state], cwd=home)
-        account.make_directory(state)
         # The data directory to recover is another one than that of the server that archived.
-        text = self.walden.config.read_text(encoding="utf-8")
-        text = text.replace(str(self.bench.cluster.data), str(data))
-        text = text.replace(str(self.walden.state), str(state))
-        if self.settings.get("agent.enabled", True):
-            text = text.replace("enabled = false", "enabled = true")
-        self.config = home / "restore.toml"
-        account.write(self.config, text)
-        return " ".join(map(str, self.fetch_words())) + " %f %p"
+        self.installed = self.walden.configured("restore", data, **{
+            "agent.enabled": self.settings.get("agent.enabled", True)})
+        return self.installed.restore_command()
 
     def fetch_words(self):
-        return [self.bench.programs / "walden-fetch", "--config", self.config]
+        return self.installed.argv("walden-fetch")
 
     def use_agent(self):
         """The words of a call that asks an agent, whatever the settings say."""
-        text = self.config.read_text(encoding="utf-8").replace("enabled = false", "enabled = true")
-        self.config = self.walden.home / "warm.toml"
-        self.bench.account.write(self.config, text)
+        self.installed.configure(agent={"enabled": True})
         return self.fetch_words()
 
     def recovery_told(self):
-        text = self.ask("status", "--json")
+        text = self.ask("status", "--json").out
         return (json.loads(text).get("recovery") if text else None) or {}
 
     def told(self):
@@ -127,8 +115,7 @@ class WaldenRestorer(Restorer):
         self.ask("agent", "--stop")
 
     def ask(self, *words):
-        return self.walden.run(self.bench.programs / "walden", "--config", self.config, *words,
-                               ok=False, env=self.walden.environment())
+        return self.installed.run("walden", *words, ok=False)
 
 
 class PgBackRestRestorer(Restorer):

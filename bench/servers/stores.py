@@ -1,53 +1,18 @@
 """Where contenders archive to: a directory, or a bucket of Ceph radosgw behind proxies of ours."""
 
-import json
-import os
 import pathlib
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
-import xml.etree.ElementTree
 
-from processes import Failed
-
-SUPPORT = pathlib.Path(__file__).resolve().parent.parent.parent / "tests" / "support"
-sys.path.insert(0, str(SUPPORT))
-from radosgw import Radosgw  # noqa: E402
-from s3_processes import Missing  # noqa: E402
+from harness.outcomes import Failed
+from harness.stores import FaultProxy, list_objects, start_real, store_settings, tree_bytes
+from http_requests import request_name
 
 MEMORY = 8 << 30  # of the gateway's object store: some GiB of segments, uncompressed
 
 # What one line of radosgw's log says of a request: method and target.
 GATEWAY_LINE = re.compile(r'beast: .* "(GET|HEAD|PUT|POST|DELETE) (\S+) HTTP')
-
-
-class Proxy:
-    """One `walden-bench proxy` before a port of this machine."""
-
-    def __init__(self, bench, directory, upstream):
-        port_file = pathlib.Path(directory) / f"proxy.{upstream}"
-        self.process = subprocess.Popen(
-            [bench, "proxy", "--upstream", str(upstream), "--port-file", port_file],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 30
-        while not port_file.exists():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise Failed("the latency proxy did not come up")
-            time.sleep(0.01)
-        self.port = int(port_file.read_text(encoding="ascii"))
-
-    def tell(self, command):
-        """The proxy's state after the command; latency_proxy.h describes both."""
-        self.process.stdin.write(f"{command}\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(30)
 
 
 class PosixStore:
@@ -68,11 +33,12 @@ class PosixStore:
         shutil.rmtree(self.place(contender), ignore_errors=True)
         self.account.make_directory(self.place(contender))
 
+    def settings(self, contender):
+        """The table [store] of walden's configuration."""
+        return {"url": f"file://{self.place(contender)}"}
+
     def stored_bytes(self, contender):
-        total = 0
-        for folder, _, files in os.walk(self.place(contender)):
-            total += sum(os.lstat(os.path.join(folder, name)).st_size for name in files)
-        return total
+        return tree_bytes(self.place(contender))
 
     def begin(self, latency_ms):
         if latency_ms:
@@ -91,21 +57,16 @@ class S3Store:
 
     name = "s3"
 
-    def __init__(self, bench):
+    def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="walden-bench-s3-", dir="/var/tmp")
         self.proxies = []
         self.server = None
         try:
-            self.server = Radosgw(self.directory)
-            self.server.memory = MEMORY
-            self.server.start()
-            self.plain = Proxy(bench, self.directory, self.server.port)
+            self.server = start_real("radosgw", self.directory, MEMORY)
+            self.plain = FaultProxy(self.server.port)
             self.proxies.append(self.plain)
-            self.tls = Proxy(bench, self.directory, self.server.tls_port)
+            self.tls = FaultProxy(self.server.tls_port)
             self.proxies.append(self.tls)
-        except Missing as reason:
-            self.stop()
-            raise Failed(f"no S3 store: {reason}") from None
         except BaseException:
             self.stop()
             raise
@@ -120,23 +81,16 @@ class S3Store:
     def endpoint(self):
         return f"http://127.0.0.1:{self.plain.port}"
 
+    def settings(self, contender):
+        return store_settings(self.bucket, contender, self.endpoint)
+
     def objects(self, contender):
         """{key: size} of what is stored for the contender."""
         client = self.server.client()
-        found, query = {}, {"list-type": "2", "prefix": f"{contender}/"}
-        while True:
-            answer = client.call("GET", self.bucket, query=query)
-            if answer.status != 200:
-                raise Failed(f"listing the bucket: {answer.status} {answer.code}")
-            page = xml.etree.ElementTree.fromstring(answer.body)
-            space = {"s3": page.tag[1:].partition("}")[0]}
-            for item in page.findall("s3:Contents", space):
-                found[item.find("s3:Key", space).text] = int(item.find("s3:Size", space).text)
-            token = page.find("s3:NextContinuationToken", space)
-            if token is None:
-                client.close()
-                return found
-            query["continuation-token"] = token.text
+        try:
+            return list_objects(client, self.bucket, f"{contender}/")
+        finally:
+            client.close()
 
     def clear(self, contender):
         client = self.server.client()
@@ -152,13 +106,13 @@ class S3Store:
     def begin(self, latency_ms):
         """Counts from now on; `latency_ms` is a round trip's."""
         for proxy in self.proxies:
-            proxy.tell("reset")
-            proxy.tell(f"delay {latency_ms // 2}")
+            proxy.settings(latency_ms=latency_ms / 2)
+            proxy.control("POST", "reset")
         self.log_read = self.log_path.stat().st_size if self.log_path.exists() else 0
 
     def traffic(self):
         """{"connections": n, "PUT": n, ...} since begin(); ends the latency."""
-        states = [proxy.tell("delay 0") for proxy in self.proxies]
+        states = [proxy.settings(latency_ms=0) for proxy in self.proxies]
         counts = dict(states[0]["requests"])
         if states[1]["connections"]:
             counts = self.requests_in_log()
@@ -181,9 +135,6 @@ def count_gateway_requests(log):
     """As the proxy counts: by method, with listings apart."""
     counts = {}
     for method, target in GATEWAY_LINE.findall(log):
-        query = target.partition("?")[2].split("&")
-        is_list = method == "GET" and any(
-            word.startswith(("list-type=", "uploads=")) or word == "uploads" for word in query)
-        name = "LIST" if is_list else method
+        name = request_name(method, target)
         counts[name] = counts.get(name, 0) + 1
     return counts

@@ -1,4 +1,4 @@
-// walden-bench archive and recover: hand over to the scripts in bench/archive, which run
+// walden-bench archive, recover and backup: hand over to the scripts in bench/servers, which run
 // PostgreSQL, walden and the peers.
 #pragma once
 
@@ -8,9 +8,8 @@
 namespace walden::bench {
 
 /// Becomes the driver `script` ("archive.py"), which gets `arguments`, the directory with walden
-/// and walden-push, this program's path (for its latency proxy) and what figures are labelled with.
-/// Throws Error(io).
-[[noreturn]] void become_archive_driver(const std::string& script, const std::string& programs,
+/// and walden-push, and what figures are labelled with. Throws Error(io).
+[[noreturn]] void become_servers_driver(const std::string& script, const std::string& programs,
                                         const std::vector<std::string>& arguments);
 
 }  // namespace walden::bench

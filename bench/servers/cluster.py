@@ -10,15 +10,13 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
 
-from processes import Failed, children_of
+from harness.outcomes import Failed, wait_for
+from harness.postgres import MIB, Server
+from harness.processes import children_of
 
-MIB = 1 << 20
 CLIENTS = 4
 SCALE = 20
 
@@ -28,7 +26,7 @@ SETTINGS = {
     "listen_addresses": "", "wal_level": "replica", "full_page_writes": "on",
     "wal_compression": "off", "checkpoint_timeout": "1d", "max_wal_size": "1TB",
     "wal_keep_size": "1TB", "shared_buffers": "512MB", "archive_mode": "on", "archive_timeout": "0",
-    "log_min_messages": "log", "log_checkpoints": "off",
+    "archive_command": "", "log_min_messages": "log", "log_checkpoints": "off",
 }
 
 # The statements of pgbench's TPC-B, each transaction committed, without the client's round trips:
@@ -59,32 +57,15 @@ INSERT INTO noise SELECT sha512(random()::text::bytea)::text || sha512(random():
 """
 
 
-def bin_directory():
-    pg_config = shutil.which("pg_config")
-    places = [pathlib.Path("/usr/lib/postgresql/15/bin")]
-    if pg_config:
-        done = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=True)
-        places.append(pathlib.Path(done.stdout.strip()))
-    for place in places:
-        if (place / "initdb").exists() and (place / "pgbench").exists():
-            return place
-    raise Failed("PostgreSQL is not installed: no initdb and pgbench found by pg_config")
+class Cluster(Server):
+    defaults = SETTINGS
+    settings_file = "bench.conf"
 
-
-class Cluster:
-    """`variables` come into the server's environment, and with it into that of its commands."""
-
-    def __init__(self, account, directory, variables):
-        self.account = account
+    def __init__(self, account, directory):
+        super().__init__(account, directory / "data")
         self.directory = directory
-        self.data = directory / "data"
         self.status = self.data / "pg_wal" / "archive_status"
-        self.variables = variables
-        self.bin = bin_directory()
-        self.process = None
-        self.settings = {}
         self.names = []
-        self.segment_size = 0
 
     # ---- making the WAL ----------------------------------------------------------------------
 
@@ -106,26 +87,22 @@ class Cluster:
             made = self.make(wanted)
             description.write_text(json.dumps(made, indent=2), encoding="utf-8")
         self.names = made["names"][:wanted["count"]]
-        self.segment_size = made["segment_size"]
+        self.wal_segsize = made["segment_size"] // MIB
 
     def make(self, wanted):
         print(f"making {wanted['count']} segments of {wanted['segment_size'] // MIB} MiB, "
               f"{wanted['workload']}", flush=True)
         self.account.make_directory(self.directory)
-        self.account.run([self.bin / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
-                          "--no-sync", "--data-checksums",
-                          f"--wal-segsize={wanted['segment_size'] // MIB}"], cwd=self.directory)
-        with open(self.data / "postgresql.conf", "a", encoding="utf-8") as file:
-            file.write("\ninclude 'bench.conf'\n")
-        self.start(fsync="off", autovacuum="on")
-        self.segment_size = wanted["segment_size"]
+        self.wal_segsize = wanted["segment_size"] // MIB
+        self.initdb()
+        self.start(autovacuum="on")
         begin = {"oltp": self.prepare_oltp, "random": self.prepare_random,
                  "idle": self.prepare_idle}[wanted["workload"]]()
         self.before_the_wal()
         first = self.next_segment()
         while self.segment_number() < first + wanted["count"]:
             begin()
-        version = self.sql("SHOW server_version")
+        version = self.psql("SHOW server_version")
         self.after_the_wal()
         self.stop()
         names = [self.segment_name(first + i) for i in range(wanted["count"])]
@@ -140,95 +117,46 @@ class Cluster:
     def prepare_oltp(self):
         """Returns what makes some MiB of WAL."""
         self.pgbench("-i", "-q", "-s", SCALE)
-        self.sql(TPCB)
+        self.psql(TPCB)
         script = self.account.write(self.directory / "tpcb.sql", f"CALL tpcb(1000, {SCALE});\n")
-        self.sql("CHECKPOINT")
+        self.psql("CHECKPOINT")
         return lambda: self.pgbench("-n", "-c", CLIENTS, "-t", 4, "-f", script)
 
     def prepare_random(self):
-        self.sql("CREATE TABLE noise (text text)")
-        return lambda: self.sql(RANDOM_ROWS)
+        self.psql("CREATE TABLE noise (text text)")
+        return lambda: self.psql(RANDOM_ROWS)
 
     def prepare_idle(self):
         """Nearly empty segments, as archive_timeout makes them."""
-        self.sql("CREATE TABLE quiet (n int)")
-        return lambda: self.sql("INSERT INTO quiet VALUES (1); SELECT pg_switch_wal()")
-
-    def segment_number(self):
-        return int(self.sql("SELECT div(pg_current_wal_insert_lsn() - '0/0', "
-                            f"{self.segment_size})"))
-
-    def next_segment(self):
-        self.sql("SELECT pg_switch_wal()")
-        return self.segment_number()
-
-    def segment_name(self, number):
-        per_log = (1 << 32) // self.segment_size
-        return f"{1:08X}{number // per_log:08X}{number % per_log:08X}"
+        self.psql("CREATE TABLE quiet (n int)")
+        return lambda: self.psql("INSERT INTO quiet VALUES (1); SELECT pg_switch_wal()")
 
     # ---- running -----------------------------------------------------------------------------
 
-    def start(self, **settings):
-        self.settings = {**SETTINGS, **settings}
-        # Its path, with the socket's name, must not be longer than 107 bytes.
-        self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="wb", dir="/tmp"))
-        self.account.own(self.sockets)
-        self.log_path = self.directory / "server.log"
-        self.set_archive_command("")
-        with open(self.log_path, "wb") as log:
-            self.account.own(self.log_path)
-            # Should this program be killed, the server ends with it.
-            self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "QUIT", self.bin / "postgres", "-D", self.data],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.data,
-                env={**os.environ, "LC_ALL": "C", **self.variables}, **self.account.options())
-        deadline = time.monotonic() + 60
-        while not self.account.run([self.bin / "pg_isready", "-h", self.sockets],
-                                   ok=False).endswith("accepting connections"):
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise Failed(f"the server did not start:\n{self.log_path.read_text()}")
-            time.sleep(0.05)
+    def start(self, fsync="off", autovacuum="off"):
+        self.configure(fsync=fsync, autovacuum=autovacuum)
+        return super().start()
 
-    def stop(self):
-        if self.process is None:
-            return
-        self.set_archive_command("")
-        self.process.send_signal(signal.SIGHUP)
-        self.process.send_signal(signal.SIGINT)  # fast shutdown
-        self.process.wait(120)
-        self.process = None
-        shutil.rmtree(self.sockets)
-
-    def set_archive_command(self, command):
-        """Takes effect when the server, or its archiver, gets SIGHUP."""
-        settings = {**self.settings, "unix_socket_directories": self.sockets,
-                    "archive_command": command}
-        lines = [f"{name} = '" + str(value).replace("'", "''") + "'\n"
-                 for name, value in settings.items()]
-        self.account.write(self.data / "bench.conf", "".join(lines))
-
-    def sql(self, text):
-        return self.account.run([self.bin / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h",
-                                 self.sockets, "-U", "postgres", "-c", text], cwd=self.directory)
-
-    def pgbench(self, *arguments):
-        self.account.run([self.bin / "pgbench", "-h", self.sockets, "-U", "postgres", *arguments,
-                          "postgres"], cwd=self.directory)
+    def stop(self, mode="fast", deadline=120):
+        if self.process:
+            # Else a shutdown would have the archiver archive what is ready.
+            self.configure(archive_command="").reload()
+        return super().stop(mode, deadline)
 
     # ---- archiving ---------------------------------------------------------------------------
 
     def archiver(self):
         """Its pid; the server starts it anew when it ended."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            for pid in children_of(self.process.pid):
-                try:
-                    if b"archiver" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                        return pid
-                except OSError:
-                    continue
-            time.sleep(0.05)
-        raise Failed("the server has no archiver")
+        return wait_for(self.find_archiver, "archiver of the server", pause=0.05)
+
+    def find_archiver(self):
+        for pid in children_of(self.process.pid):
+            try:
+                if b"archiver" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+            except OSError:
+                continue
+        return None
 
     def mark(self, ready):
         """From now on these segments, and no others, wait to be archived."""
@@ -242,10 +170,6 @@ class Cluster:
             (self.status / f"{name}.done").rename(self.status / f"{name}.ready")
         # What this and the contender before left to be written must not fall on the next one.
         os.sync()
-
-    def wake(self):
-        """Has the archiver read its command and look for work."""
-        self.process.send_signal(signal.SIGHUP)
 
     def wait_until_done(self, names, patience):
         """Waits until the segments are archived. The archiver goes in order (pgarch.c), so only the
@@ -277,7 +201,7 @@ class Cluster:
         seconds."""
         with self.archiving(command):
             begin = time.perf_counter()
-            self.wake()
+            self.reload()
             self.wait_until_done(names, patience)
             return time.perf_counter() - begin
 
@@ -300,10 +224,9 @@ class Cluster:
         """Within it the archiver has this command, once it has been woken; Failed at the end if it
         failed for any segment."""
         self.log_read = self.log_path.stat().st_size
-        self.set_archive_command(command)
+        self.configure(archive_command=command)
         try:
             yield
         finally:
-            self.set_archive_command("")
-            self.wake()
+            self.configure(archive_command="").reload()
         self.require_no_failure()

@@ -12,11 +12,15 @@ import signal
 import sys
 import tempfile
 
-from cluster import MIB, Cluster
-from contenders import NAMES, Bench, Walden, make_contenders, parse_settings
-from figures import Figures, per
-from processes import Account, Failed, Watch, become_subreaper, raise_descriptor_limit
-from stores import PosixStore, S3Store
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
+from cluster import MIB, Cluster  # noqa: E402
+from contenders import NAMES, Bench, Walden, make_contenders, parse_settings  # noqa: E402
+from figures import Figures, per  # noqa: E402
+from harness.accounts import Account  # noqa: E402
+from harness.outcomes import Failed, Skip  # noqa: E402
+from harness.processes import Watch, become_subreaper, raise_descriptor_limit, time_calls  # noqa: E402
+from harness.walden import PROGRAMS, install_programs  # noqa: E402
+from stores import PosixStore, S3Store  # noqa: E402
 
 GIB = 1 << 30
 REQUESTS = ("PUT", "POST", "GET", "HEAD", "LIST")
@@ -42,13 +46,14 @@ class Run:
             self.store = self.make_store()
             directory = cluster_directory or options.cluster
             place = pathlib.Path(directory).resolve() if directory else self.scratch / "cluster"
-            self.cluster = cluster_class(self.account, place, self.store.variables)
+            self.account.variables = self.store.variables
+            self.cluster = cluster_class(self.account, place)
             self.cluster.provide(wanted)
             self.bench = Bench(self.account, self.cluster, self.store, self.scratch,
                                self.copy_programs())
             self.warm_up()
             # What it writes by itself would be work beside the archiver's.
-            self.cluster.start(fsync=options.fsync, autovacuum="off")
+            self.cluster.start(fsync=options.fsync)
         except BaseException:
             self.close()
             raise
@@ -56,18 +61,12 @@ class Run:
     def make_store(self):
         if self.options.store == "posix":
             return PosixStore(self.account, self.scratch)
-        return S3Store(pathlib.Path(self.options.programs).parent / "bench" / "walden-bench")
+        return S3Store()
 
     def copy_programs(self):
-        """Where the server's user may start them and no build exchanges them meanwhile."""
-        target = self.scratch / "bin"
-        target.mkdir(mode=0o755)
-        for name in ("walden", "walden-push", "walden-fetch", "walden-worker"):
-            source = pathlib.Path(self.options.programs) / name
-            if source.exists():
-                shutil.copy(source, target / name)
-                (target / name).chmod(0o755)
-        return target
+        there = {name: pathlib.Path(self.options.programs) / name for name in PROGRAMS}
+        return install_programs(self.account, {name: path for name, path in there.items()
+                                               if path.exists()}, self.scratch / "bin")
 
     def warm_up(self):
         """The kernel has the segments in memory, as it has those just written."""
@@ -174,7 +173,7 @@ def push_once(run, contender):
         words = contender.push_words() + [f"pg_wal/{names[-1]}"] \
             if hasattr(contender, "push_words") else ["/bin/true"]
         if contender.work_ahead(names) or contender.name == "floor":
-            values["done alone ms"] = run.account.time_calls(words, run.options.calls, cluster.data)
+            values["done alone ms"] = time_calls(run.account, words, run.options.calls, cluster.data)
             values["done ms"] = 1000 * cluster.drain(names, contender.command()) / len(names)
     finally:
         contender.stop()
@@ -323,7 +322,7 @@ def main():
         raise_descriptor_limit()
         action = {"cluster": make_cluster, "drain": drain, "push": push, "large": large}
         figures = action[options.command](options)
-    except Failed as reason:
+    except (Failed, Skip) as reason:
         print(f"walden-bench: error: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

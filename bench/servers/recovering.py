@@ -4,15 +4,14 @@ import dataclasses
 import datetime
 import json
 import os
-import pathlib
 import re
 import shutil
-import subprocess
-import tempfile
 import time
 
 from cluster import Cluster
-from processes import Failed, children_of, peak_memory
+from harness.outcomes import Failed
+from harness.postgres import Server
+from harness.processes import Usage, children_of, peak_memory, reap
 
 TARGET = "end"  # the restore point in the last segment
 SETTINGS = {
@@ -35,15 +34,15 @@ class ReplayedCluster(Cluster):
         return self.directory / "base"
 
     def before_the_wal(self):
-        self.sql("CHECKPOINT")
+        self.psql("CHECKPOINT")
         self.stop()
         self.account.run(["cp", "-a", self.data, self.base], cwd=self.directory)
-        self.start(fsync="off", autovacuum="on")
+        self.start(autovacuum="on")
 
     def after_the_wal(self):
-        self.sql(f"SELECT pg_create_restore_point('{TARGET}')")
+        self.psql(f"SELECT pg_create_restore_point('{TARGET}')")
         self.last = self.segment_name(self.segment_number())
-        self.sql("SELECT pg_switch_wal()")
+        self.psql("SELECT pg_switch_wal()")
 
     def make(self, wanted):
         made = super().make(wanted)
@@ -70,13 +69,15 @@ class Replay:
     told: dict          # by the restorer itself
 
 
-class Recovery:
+class Recovery(Server):
     """A data directory that recovers with one restore_command."""
 
+    defaults = SETTINGS
+    settings_file = Cluster.settings_file
+
     def __init__(self, cluster, directory):
+        super().__init__(cluster.account, directory, log_path=directory.with_suffix(".log"))
         self.cluster = cluster
-        self.account = cluster.account
-        self.data = directory
 
     def prepare(self, restore_command, linked=()):
         """A copy of the base, with `linked` segments in its pg_wal."""
@@ -87,65 +88,39 @@ class Recovery:
             path = self.data / "pg_wal" / name
             path.unlink(missing_ok=True)
             os.link(self.cluster.data / "pg_wal" / name, path)
-        self.sockets = tempfile.mkdtemp(prefix="wb", dir="/tmp")
-        self.account.own(pathlib.Path(self.sockets))
-        settings = {**SETTINGS, "unix_socket_directories": self.sockets,
-                    "restore_command": restore_command}
-        lines = [f"{name} = '" + str(value).replace("'", "''") + "'\n"
-                 for name, value in settings.items()]
-        self.account.write(self.data / "bench.conf", "".join(lines))
+        self.configure(restore_command=restore_command)
         self.account.write(self.data / "recovery.signal", "")
+        self.log_path.unlink(missing_ok=True)
         os.sync()
 
     def run(self, restorer, patience=900):
         """Recovers up to the restore point; Failed if it does not come to it."""
         known = children_of(os.getpid())
-        log_path = self.data.with_suffix(".log")
-        with open(log_path, "wb") as log:
-            process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "QUIT", self.cluster.bin / "postgres", "-D", self.data],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.data,
-                env={**os.environ, "LC_ALL": "C", "TZ": "UTC", **self.cluster.variables},
-                **self.account.options())
-        usage, peak = self.wait(process.pid, known, patience)
-        process.returncode = 0
+        self.launch()
+        server, peak = self.wait(self.process.pid, known, patience)
+        self.process.returncode = 0
+        self.reap()
         told = restorer.told()
         restorer.stop()
-        helper_cpu, helper_peak = self.reap(children_of(os.getpid()) - known)
-        shutil.rmtree(self.sockets)
-        text = log_path.read_text(encoding="utf-8", errors="replace")
-        return Replay(self.replay_seconds(text), usage + helper_cpu, helper_cpu,
-                      max(peak, helper_peak), told)
+        helpers = reap(children_of(os.getpid()) - known)
+        return Replay(self.replay_seconds(self.log()), server.cpu_seconds + helpers.cpu_seconds,
+                      helpers.cpu_seconds, max(peak, helpers.peak_memory), told)
 
     @staticmethod
     def wait(pid, known, patience):
-        """(CPU seconds, peak memory of the helpers seen meanwhile) of the server, which ends.
-        `known` are the store's servers."""
-        deadline, peak = time.monotonic() + patience, 0
+        """(Usage, peak memory of the helpers seen meanwhile) of the server, which ends. `known` are
+        the store's servers."""
+        usage, deadline, peak = Usage(), time.monotonic() + patience, 0
         while True:
-            ended, _, usage = os.wait4(pid, os.WNOHANG)
+            ended, _, rusage = os.wait4(pid, os.WNOHANG)
             if ended:
-                return usage.ru_utime + usage.ru_stime, peak
+                usage.add(rusage)
+                return usage, peak
             for child in children_of(os.getpid()) - known - {pid}:
                 peak = max(peak, peak_memory(child))
             if time.monotonic() > deadline:
                 raise Failed(f"no end of recovery within {patience} s")
             time.sleep(0.05)
-
-    @staticmethod
-    def reap(helpers, patience=60):
-        cpu, peak, deadline = 0.0, 0, time.monotonic() + patience
-        while helpers:
-            for pid in list(helpers):
-                ended, _, usage = os.wait4(pid, os.WNOHANG)
-                if ended:
-                    helpers.discard(pid)
-                    cpu += usage.ru_utime + usage.ru_stime
-                    peak = max(peak, usage.ru_maxrss * 1024)
-            if time.monotonic() > deadline:
-                raise Failed(f"process {min(helpers)} does not end")
-            time.sleep(0.01)
-        return cpu, peak
 
     @staticmethod
     def replay_seconds(log):

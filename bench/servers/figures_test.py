@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of what the archive benchmark computes and reads, without running anything."""
+"""Tests of what these benchmarks compute and reads, without running anything."""
 
 import json
 import os
@@ -8,11 +8,15 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from contenders import parse_settings, toml_document
-from figures import Figures, cell_of, per, spread_of, text_of
-from processes import Account, Failed, children_of, cpu_seconds
-from stores import count_gateway_requests
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent),
+                str(pathlib.Path(__file__).resolve().parents[2] / "tests")]
+from contenders import parse_settings  # noqa: E402
+from figures import Figures, cell_of, per, spread_of, text_of  # noqa: E402
+from harness.accounts import Account  # noqa: E402
+from harness.outcomes import Failed, Skip  # noqa: E402
+from harness.processes import children_of, cpu_seconds, time_calls  # noqa: E402
+from harness.toml import tables_of, toml_document  # noqa: E402
+from stores import count_gateway_requests  # noqa: E402
 
 
 class FiguresTest(unittest.TestCase):
@@ -59,7 +63,8 @@ class ReadingTest(unittest.TestCase):
         settings = parse_settings(["codec.level=3", "agent.memory=1GiB", "agent.enabled=false"])
         self.assertEqual(settings, {"codec.level": 3, "agent.memory": "1GiB",
                                     "agent.enabled": False})
-        self.assertEqual(toml_document({"agent.memory": "1GiB", "cluster": "c", "codec.level": 3}),
+        self.assertEqual(toml_document(tables_of({"agent.memory": "1GiB", "cluster": "c",
+                                                  "codec.level": 3})),
                          'cluster = "c"\n\n[agent]\nmemory = "1GiB"\n\n[codec]\nlevel = 3\n')
         self.assertRaises(Failed, parse_settings, ["codec.level"])
 
@@ -80,14 +85,15 @@ class ProcessesTest(unittest.TestCase):
     def test_calls_are_timed_one_by_one_and_must_succeed(self):
         try:
             account = Account()
-        except Failed as reason:
+        except Skip as reason:
             self.skipTest(str(reason))
         with tempfile.TemporaryDirectory() as directory:
             os.chmod(directory, 0o755)
-            times = account.time_calls(["/bin/true"], 3, directory)
+            times = time_calls(account, ["/bin/true"], 3, directory)
             self.assertEqual(len(times), 3)
             self.assertGreater(min(times), 0)
-            self.assertRaises(Failed, account.time_calls, ["/bin/false"], 1, directory)
+            self.assertRaises(Failed, time_calls, account, ["/bin/false"], 1,
+                              directory)
 
 
 if __name__ == "__main__":

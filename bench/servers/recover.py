@@ -10,15 +10,16 @@ import pathlib
 import signal
 import statistics
 import sys
-import time
 
-from archive import Run, environment, in_turn, numbers
-from cluster import MIB
-from contenders import parse_settings
-from figures import Figures, per
-from processes import Failed, become_subreaper, raise_descriptor_limit
-from recovering import Recovery, ReplayedCluster
-from restorers import NAMES, make_restorer
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests"))
+from archive import Run, environment, in_turn, numbers  # noqa: E402
+from cluster import MIB  # noqa: E402
+from contenders import parse_settings  # noqa: E402
+from figures import Figures, per  # noqa: E402
+from harness.outcomes import Failed, Skip, wait_for  # noqa: E402
+from harness.processes import become_subreaper, raise_descriptor_limit, time_calls  # noqa: E402
+from recovering import Recovery, ReplayedCluster  # noqa: E402
+from restorers import NAMES, make_restorer  # noqa: E402
 
 REQUESTS = ("GET", "HEAD", "LIST", "PUT")
 
@@ -107,14 +108,10 @@ def time_warm(restorer, recovery, count):
     account, target = recovery.account, pathlib.Path("pg_wal/RECOVERYXLOG")
     words = restorer.use_agent()
     account.write(recovery.data / "postmaster.pid", f"{os.getpid()}\n{recovery.data}\n")
-    times, deadline = [], time.monotonic() + 120
+    times = []
     for name in recovery.cluster.names[:count + 1]:
-        once = account.time_calls([*words, name, target], 1, recovery.data, removed=target)
-        times += once
-        while not has_all_ahead(restorer.recovery_told()):
-            if time.monotonic() > deadline:
-                raise Failed("the agent has nothing ahead")
-            time.sleep(0.01)
+        times += time_calls(account, [*words, name, target], 1, recovery.data, removed=target)
+        wait_for(lambda: has_all_ahead(restorer.recovery_told()), "segments ahead", 120, pause=0.01)
     hits = restorer.recovery_told()["prefetched"]
     if hits != count:
         raise Failed(f"of {count} segments {hits} were there")
@@ -140,14 +137,14 @@ def calls(options):
         for _ in range(options.rounds):
             # PostgreSQL removes what is there before each call (RestoreArchivedFile): to replace
             # a file costs ext4 its allocation within the rename.
-            cold = run.account.time_calls([*words, names[len(names) // 2], target], options.calls,
+            cold = time_calls(run.account, [*words, names[len(names) // 2], target], options.calls,
                                           recovery.data, removed=target)
-            copy = run.account.time_calls(
+            copy = time_calls(run.account, 
                 ["cp", run.cluster.data / "pg_wal" / names[0], target], options.calls,
                 recovery.data, removed=target)
             script = f"{' '.join(map(str, words))} {absent} {target}; test $? = 1"
-            missing = run.account.time_calls(["sh", "-c", script], options.calls, recovery.data)
-            shell = run.account.time_calls(["sh", "-c", "/bin/true; test $? = 0"], options.calls,
+            missing = time_calls(run.account, ["sh", "-c", script], options.calls, recovery.data)
+            shell = time_calls(run.account, ["sh", "-c", "/bin/true; test $? = 0"], options.calls,
                                            recovery.data)
             warm = time_warm(restorer, recovery, min(options.calls, len(names) - 2))
             figures.add({"store": run.store.name, "wal": options.workload},
@@ -207,7 +204,7 @@ def main():
         raise_descriptor_limit()
         action = {"cluster": make_cluster, "replay": replay, "calls": calls}
         figures = action[options.command](options)
-    except Failed as reason:
+    except (Failed, Skip) as reason:
         print(f"walden-bench: error: {reason}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
