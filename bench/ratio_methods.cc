@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "codec/codec.h"
+#include "codec/wal/container/stream_container.h"
 #include "codec/wal/segment_split.h"
-#include "codec/wal/stream_container.h"
 
 #include <lz4.h>
 #include <zlib.h>

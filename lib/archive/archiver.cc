@@ -18,36 +18,36 @@ std::string describe_writer(const vault::Entry& entry) {
 }  // namespace
 
 ArchiveResult Archiver::archive(const std::string& path) {
-    return in_context([&] { return format("archive {}", base_name(path)); },
-                      [&] {
-                          PreparedFile file = preparer_.read(path);
-                          const codec::EncodeOptions& encoding = preparer_.settings().encoding;
-                          std::optional<vault::StoredEntry> present;
-                          if (!file.entry_key.empty()) present = vault_.find_entry(file.entry_key);
-                          // Nothing of this needs the other's result, and encoding takes most of
-                          // the time.
-                          run_beside(
-                              encoding.worker_count,
-                              [&] {
-                                  // A file of several pieces is encoded piece by piece, which
-                                  // bounds the memory.
-                                  if (!present && file.bytes.size() <= vault::piece_size_max)
-                                      file.contents = vault_.encode_contents(file.bytes, encoding);
-                              },
-                              [&] {
-                                  preparer_.examine(file);
-                                  file.entry.content_id = vault_.content_id(file.bytes);
-                              });
-                          return file.entry.kind == vault::FileKind::partial
-                                     ? finish(file)
-                                     : settle(file, present);
-                      });
+    return in_context(
+        [&] { return format("archive {}", base_name(path)); },
+        [&] {
+            PreparedFile file = preparer_.read(path);
+            const codec::EncodeOptions& encoding = preparer_.settings().encoding;
+            std::optional<vault::StoredEntry> present;
+            if (!file.entry_key.empty()) present = vault_.entries().find(file.entry_key);
+            // Nothing of this needs the other's result, and encoding takes most of
+            // the time.
+            run_beside(
+                encoding.worker_count,
+                [&] {
+                    // A file of several pieces is encoded piece by piece, which
+                    // bounds the memory.
+                    if (!present && file.bytes.size() <= vault::piece_size_max)
+                        file.contents = vault_.contents().encode(file.bytes, encoding);
+                },
+                [&] {
+                    preparer_.examine(file);
+                    file.entry.content_id = vault_.contents().id_of(file.bytes);
+                });
+            return file.entry.kind == vault::FileKind::partial ? finish(file)
+                                                               : settle(file, present);
+        });
 }
 
 ArchiveResult Archiver::finish(PreparedFile& file) {
     if (file.entry.kind == vault::FileKind::partial)
         file.entry_key = vault_.layout().partial_key(file.entry.file_name, file.entry.content_id);
-    return settle(file, vault_.find_entry(file.entry_key));
+    return settle(file, vault_.entries().find(file.entry_key));
 }
 
 /// The file is known to be ours and whole; `present` is what its name holds in the store.
@@ -100,7 +100,7 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(const PreparedFile&
             to_string(wal::SegmentName{timeline, before->segment_number}, size);
         std::optional<vault::StoredEntry> stored;
         try {
-            stored = vault_.find_entry(vault_.layout().segment_key(name));
+            stored = vault_.entries().find(vault_.layout().segment_key(name));
         } catch (const Error& error) {
             if (error.kind() != ErrorKind::corrupt) throw;
             // What the store lost is lost; keeping back the next segment would only fill pg_wal.
@@ -129,7 +129,7 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(const PreparedFile&
 
 ArchiveResult Archiver::fill(PreparedFile& file) const {
     ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
-    const auto present = vault_.find_entry(file.entry_key);
+    const auto present = vault_.entries().find(file.entry_key);
     if (present && present->entry.content_id != file.entry.content_id)
         keep_conflict(file, present->entry);
     if (present) {
@@ -147,43 +147,38 @@ void Archiver::store(PreparedFile& file, ArchiveResult& result) const {
     result.stored_size = file.entry.stored_size();
     mark_damage(file);
     result.plain_reason = file.plain_reason();
-    if (vault_.publish(file.entry_key, file.entry) !=
-        vault::ClusterVault::PublishOutcome::different)
-        return;
-    const auto present = vault_.find_entry(file.entry_key);
-    if (!present)
-        throw Error(ErrorKind::unavailable,
-                    format("entry \"{}\" was there and is gone", file.entry_key));
-    keep_conflict(file, present->entry);
+    const auto published = vault_.entries().publish(file.entry_key, file.entry);
+    if (published.outcome == vault::PublishOutcome::different)
+        keep_conflict(file, published.present->entry);
 }
 
 void Archiver::mark_damage(const PreparedFile& file) const {
     if (!file.is_damaged) return;
-    static_cast<void>(vault_.publish(
+    static_cast<void>(vault_.entries().publish(
         vault_.layout().damaged_key(file.entry.file_name, file.entry.content_id), file.entry));
 }
 
 void Archiver::put_contents(const PreparedFile& file, vault::Entry& entry) const {
     if (file.contents)
-        vault_.put_contents(*file.contents, entry);
+        vault_.contents().put(*file.contents, entry);
     else
-        vault_.put_contents(file.bytes, preparer_.settings().encoding, entry);
+        vault_.contents().put(file.bytes, preparer_.settings().encoding, entry);
 }
 
 void Archiver::settle_identical(const PreparedFile& file, const vault::Entry& present) const {
     if (vault_.storage().is_durable_once_visible()) {
         // A standby with archive_mode = always comes here for each segment, so what it costs is
         // one small request: who damages bytes and keeps their number is left to `verify`.
-        if (vault_.shows_contents(present)) return;
+        if (vault_.contents().has_by_size(present)) return;
     } else {
-        vault_.make_durable(file.entry_key, present);
+        vault_.entries().make_durable(file.entry_key, present);
     }
-    if (vault_.has_whole_contents(present)) return;
+    if (vault_.contents().has_whole(present)) return;
     // The content under a living entry was removed or is damaged. We still have it.
     vault::Entry again = file.entry;
     put_contents(file, again);
     // With another codec than the first time it may have been so small that it was not stored.
-    if (!vault_.has_contents(present))
+    if (!vault_.contents().has(present))
         throw Error(ErrorKind::corrupt, "the archive has an entry without its content")
             .with_hint("Push it with the codec that it was first archived with.");
 }
@@ -192,7 +187,7 @@ void Archiver::keep_conflict(PreparedFile& file, const vault::Entry& present) co
     if (file.entry.pieces.empty()) put_contents(file, file.entry);
     const std::string key =
         vault_.layout().conflict_key(file.entry.file_name, file.entry.content_id);
-    static_cast<void>(vault_.publish(key, file.entry));
+    static_cast<void>(vault_.entries().publish(key, file.entry));
     throw Error(ErrorKind::conflict, "the archive holds other content under this name")
         .with_detail(
             format("The archive's has content id {} and was written by {}; this one has {} "

@@ -102,10 +102,10 @@ private:
         before_ = name.segment_number;
         try {
             const PreparedFile file = preparer_.read(wal_directory_ + "/" + segment.file_name);
-            segment.content_id = vault_.content_id(file.bytes);
+            segment.content_id = vault_.contents().id_of(file.bytes);
             const auto stored =
                 archived_.contains(name.segment_number)
-                    ? vault_.find_entry(vault_.layout().segment_key(segment.file_name))
+                    ? vault_.entries().find(vault_.layout().segment_key(segment.file_name))
                     : std::nullopt;
             if (stored)
                 compare(stored->entry, segment);
@@ -177,7 +177,7 @@ private:
     /// one to the other has one CRC over both.
     void prove_by_archived(const std::string& before, const PreparedFile& file,
                            BackfillSegment& segment) const {
-        const auto stored = vault_.find_entry(vault_.layout().segment_key(before));
+        const auto stored = vault_.entries().find(vault_.layout().segment_key(before));
         if (!stored) return;
         segment.predecessor = {.file_name = before, .content_id = stored->entry.content_id};
         if (!vault_.keys().can_read_contents()) {
@@ -188,7 +188,7 @@ private:
             return;
         }
         Bytes bytes;
-        vault_.read_contents(stored->entry, bytes);
+        vault_.contents().read(stored->entry, bytes);
         const auto name = *wal::parse_segment_name(before, size_);
         const wal::SegmentReport report =
             wal::read_segment({.bytes = bytes, .name = name, .segment_size = size_});
@@ -307,8 +307,8 @@ std::optional<BackfillPlan> Backfill::plan() const {
     if (!parsed.history)
         throw Error(ErrorKind::corrupt,
                     format("timeline history {} is malformed: {}", name, parsed.reason));
-    const auto stored = vault_.find_entry(vault_.layout().history_key(name));
-    if (stored && stored->entry.content_id != vault_.content_id(bytes))
+    const auto stored = vault_.entries().find(vault_.layout().history_key(name));
+    if (stored && stored->entry.content_id != vault_.contents().id_of(bytes))
         throw Error(ErrorKind::conflict, format("the archive has another {}", name))
             .with_detail(format("It was written by instance {} on host {}.",
                                 to_hex(stored->entry.writer.instance), stored->entry.writer.host))
@@ -325,7 +325,7 @@ ArchiveResult Backfill::archive(const BackfillSegment& segment) const {
         [&] {
             PreparedFile file =
                 archiver_.preparer().prepare(wal_directory_ + "/" + segment.file_name);
-            file.entry.content_id = vault_.content_id(file.bytes);
+            file.entry.content_id = vault_.contents().id_of(file.bytes);
             if (file.entry.content_id != segment.content_id)
                 throw Error(ErrorKind::io, "the file is another one than a moment ago")
                     .with_hint("PostgreSQL recycles old segments; see wal_keep_size.");

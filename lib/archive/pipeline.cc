@@ -15,7 +15,7 @@ namespace {
 /// sealed.
 std::size_t prepare_memory(std::size_t plain_size) {
     constexpr std::size_t part_memory =
-        2 * vault::piece_size_max * vault::ClusterVault::parts_in_flight;
+        2 * vault::piece_size_max * vault::Contents::parts_in_flight;
     const std::size_t encoded = plain_size > vault::piece_size_max ? part_memory : plain_size;
     return plain_size + encoded + (std::size_t{1} << 20);
 }
@@ -114,7 +114,7 @@ PipelineResult Pipeline::run(const Job& job) {
 
 PreparedFile Pipeline::prepare(const Job& job) const {
     PreparedFile file = archiver_.preparer().prepare(job.path);
-    file.entry.content_id = vault_.content_id(file.bytes);
+    file.entry.content_id = vault_.contents().id_of(file.bytes);
     return file;
 }
 
@@ -172,16 +172,11 @@ std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedF
     if (!predecessor) return std::nullopt;
     file.entry.predecessor = std::move(predecessor);
     archiver_.mark_damage(file);
-    const auto outcome = vault_.publish(file.entry_key, file.entry);
-    if (outcome == vault::ClusterVault::PublishOutcome::different) {
-        const auto present = vault_.find_entry(file.entry_key);
-        if (!present)
-            throw Error(ErrorKind::unavailable,
-                        format("entry \"{}\" was there and is gone", file.entry_key));
-        archiver_.keep_conflict(file, present->entry);
-    }
+    const auto published = vault_.entries().publish(file.entry_key, file.entry);
+    if (published.outcome == vault::PublishOutcome::different)
+        archiver_.keep_conflict(file, published.present->entry);
     const std::lock_guard lock(mutex_);
-    if (outcome == vault::ClusterVault::PublishOutcome::identical) {
+    if (published.outcome == vault::PublishOutcome::identical) {
         result.outcome = ArchiveOutcome::already_stored;
         if (line_) line_->is_open = false;
     }
@@ -196,16 +191,16 @@ void Pipeline::put_contents(PreparedFile& file, PrepareGate::Admission& admissio
     // Other files keep the other processors busy: more threads would only be started and ended.
     encoding.worker_count = std::min(encoding.worker_count, admission.thread_count());
     if (file.bytes.size() > vault::piece_size_max) {
-        vault_.put_contents(file.bytes, encoding, file.entry);
+        vault_.contents().put(file.bytes, encoding, file.entry);
         file.bytes = Bytes();
         admission.release();
         return;
     }
-    const vault::EncodedContents contents = vault_.encode_contents(file.bytes, encoding);
+    const vault::EncodedContents contents = vault_.contents().encode(file.bytes, encoding);
     file.bytes = Bytes();
     admission.leave_place();
     admission.shrink_to(put_memory(contents));
-    vault_.put_contents(contents, file.entry);
+    vault_.contents().put(contents, file.entry);
     admission.release();
 }
 

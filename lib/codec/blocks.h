@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "codec/codec.h"
+#include "codec/types.h"
 
 #include <cstddef>
 #include <functional>

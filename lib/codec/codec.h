@@ -7,27 +7,13 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "codec/plain_reason.h"
+#include "codec/types.h"
 
 #include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <optional>
 #include <string_view>
 
 namespace walden::codec {
-
-/// The number stored in containers. Never reused, never dropped from decode().
-enum class CodecId : std::uint8_t {
-    none = 0,       ///< encoded bytes are the plain bytes
-    zstd = 1,       ///< blocks of independent zstd frames
-    lz4 = 2,        ///< blocks of LZ4 blocks
-    zero_tail = 3,  ///< reserved: zero runs are a block kind inside zstd and lz4
-    wal = 4,        ///< WAL taken apart into streams (codec/wal/FORMAT.md)
-};
-
-/// The largest content; see vault/object_storage.h.
-inline constexpr std::size_t plain_size_max = std::size_t{64} << 20;
 
 /// The name of a codec, also of a reserved one; "unknown" for other numbers.
 [[nodiscard]] std::string_view to_string(CodecId id);
@@ -41,12 +27,6 @@ struct EncodeOptions {
     std::size_t worker_count = 1;  ///< threads that may be used; the bytes do not depend on it
     /// What compresses the streams of `wal`, and what is not WAL: zstd or lz4.
     CodecId wal_back_end = CodecId::zstd;
-};
-
-struct Encoded {
-    CodecId codec = CodecId::none;  ///< what was used: `none` where the method did not help
-    Bytes bytes;
-    PlainReason plain_reason = PlainReason::none;  ///< method `wal`: why it was not used
 };
 
 /// Encodes `plain`, decodes the result again in memory and compares it, block by block, before it
@@ -67,13 +47,6 @@ struct Encoded {
 /// Safe from several threads.
 void decode(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
             Bytes& out);
-
-/// Called with each part of the plain bytes as soon as it is decoded, on one of the threads that
-/// work on it: what is in the cache is hashed in half the time. `offset` is a multiple of
-/// decode_step_size, and the part ends at another one or with the content.
-using DecodeObserver = std::function<void(std::size_t offset, ByteView part)>;
-
-inline constexpr std::size_t decode_step_size = std::size_t{256} << 10;
 
 /// As decode(), into memory of the caller: the plain size is `out.size()`.
 void decode_into(

@@ -76,7 +76,7 @@ public:
         for (auto& [id, survey] : timelines_) {
             survey.plain_bytes = survey.segment_count * size_.bytes();
             const std::string text = wal::timeline_part(id);
-            survey.owner = read_or_note([&] { return vault_.find_claim(text); });
+            survey.owner = read_or_note([&] { return vault_.claims().find(text); });
             if (survey.runs.empty()) continue;
             survey.oldest = summarize({id, survey.runs.front().first});
             survey.newest = summarize({id, survey.runs.back().last});
@@ -94,7 +94,7 @@ public:
             const auto segment = wal::parse_segment_name(file_name, size_);
             if (!segment) continue;
             const auto stored = read_or_note(
-                [&] { return vault_.find_entry(vault_.layout().segment_key(file_name)); });
+                [&] { return vault_.entries().find(vault_.layout().segment_key(file_name)); });
             if (!stored || !name.ends_with("." + to_string(stored->entry.content_id))) continue;
             const auto summary = summarize(*segment);
             if (!summary) continue;
@@ -142,10 +142,10 @@ private:
         survey.has_history_file = true;
         if (!vault_.keys().can_read_contents()) return;
         survey.history = read_or_note([&]() -> std::optional<wal::TimelineHistory> {
-            const auto stored = vault_.find_entry(key);
+            const auto stored = vault_.entries().find(key);
             if (!stored) return std::nullopt;
             Bytes bytes;
-            vault_.read_contents(stored->entry, bytes);
+            vault_.contents().read(stored->entry, bytes);
             auto parsed = wal::parse_timeline_history(bytes, survey.timeline);
             if (!parsed.history)
                 throw Error(ErrorKind::corrupt,
@@ -158,7 +158,7 @@ private:
         const std::string text = to_string(name, size_);
         const std::string key = vault_.layout().segment_key(text);
         return read_or_note([&]() -> std::optional<SegmentSummary> {
-            const auto stored = vault_.find_entry(key);
+            const auto stored = vault_.entries().find(key);
             if (!stored) return std::nullopt;  // expired since it was listed
             auto facts = wal::decode_facts(stored->entry.facts);
             if (!facts)
@@ -191,7 +191,7 @@ private:
         for_each_in_parallel(numbers, entry_reader_count, [&](std::uint64_t number) {
             const std::string text = to_string(wal::SegmentName{survey.timeline, number}, size_);
             try {
-                const auto stored = vault_.find_entry(vault_.layout().segment_key(text));
+                const auto stored = vault_.entries().find(vault_.layout().segment_key(text));
                 if (stored) counts.with([&](CodecCounts& all) { all.add(stored->entry); });
             } catch (const Error& error) {
                 if (!problem_of(error)) throw;
@@ -214,7 +214,7 @@ std::optional<wal::SegmentName> segment_of_key(const std::string& key, wal::Segm
 
 ClusterSurvey survey_cluster(const vault::ClusterVault& vault, std::uint64_t system_identifier) {
     ClusterSurvey survey{.system_identifier = system_identifier,
-                         .identity = vault.find_identity(),
+                         .identity = vault.claims().find_identity(),
                          .timelines = {},
                          .labels = {},
                          .conflicts = {},

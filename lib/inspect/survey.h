@@ -70,8 +70,8 @@ struct ClusterSurvey {
 };
 
 /// Lists the cluster and reads its claims, its histories, and the entries at the ends of its
-/// timelines, on some threads. Throws what the storage throws, and what ClusterVault throws for the
-/// cluster's identity, without which nothing can be told.
+/// timelines, on some threads. Throws what the storage throws, and what Claims::find_identity
+/// throws for the cluster's identity, without which nothing can be told.
 [[nodiscard]] ClusterSurvey survey_cluster(const vault::ClusterVault& vault,
                                            std::uint64_t system_identifier);
 

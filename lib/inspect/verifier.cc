@@ -91,7 +91,7 @@ private:
         known_.insert(key);
         std::optional<vault::ClusterIdentity> identity;
         add(look_twice(ProblemKind::missing, key, [&] {
-            identity = vault_.find_identity();
+            identity = vault_.claims().find_identity();
             return std::string(identity ? "" : "the cluster's identity is missing");
         }));
         if (!identity) return;
@@ -114,7 +114,7 @@ private:
     }
 
     std::string check_entry(const std::string& key) {
-        const auto stored = vault_.find_entry(key);
+        const auto stored = vault_.entries().find(key);
         if (!stored) return "";  // listed before, expired since
         const vault::Entry& entry = stored->entry;
         refer_to_contents(entry);
@@ -136,8 +136,8 @@ private:
 
     void read_or_inspect(const vault::Entry& entry, Bytes& bytes) const {
         if (settings_.depth == Depth::full) {
-            vault_.read_contents(entry, bytes);
-        } else if (!vault_.has_contents(entry)) {
+            vault_.contents().read(entry, bytes);
+        } else if (!vault_.contents().has(entry)) {
             throw Error(ErrorKind::corrupt,
                         format("content of {} is missing, its entry is there", entry.file_name));
         }
@@ -174,7 +174,7 @@ private:
                     to_string(wal::SegmentName{timeline, number}, *segment_size_);
                 const std::string key = vault_.layout().segment_key(name);
                 add(look_twice(ProblemKind::gap, key, [&] {
-                    return vault_.find_entry(key)
+                    return vault_.entries().find(key)
                                ? std::string()
                                : format("{} is missing; recovery along timeline {} ends before it",
                                         name, timeline);
@@ -199,7 +199,7 @@ private:
             to_string(wal::SegmentName{timelines.back(), before}, *segment_size_);
         add(look_twice(ProblemKind::gap, vault_.layout().segment_key(name), [&] {
             for (const wal::TimelineId timeline : timelines)
-                if (vault_.find_entry(vault_.layout().segment_key(
+                if (vault_.entries().find(vault_.layout().segment_key(
                         to_string(wal::SegmentName{timeline, before}, *segment_size_))))
                     return std::string();
             return format("{} is missing; recovery to timeline {} ends before it", name,
@@ -213,7 +213,7 @@ private:
             vault_.layout().history_key(wal::timeline_part(timeline) + ".history");
         if (objects_.contains(key)) return;
         add(look_twice(ProblemKind::missing, key, [&] {
-            return vault_.find_entry(key)
+            return vault_.entries().find(key)
                        ? std::string()
                        : format("history of timeline {} is missing; its WAL cannot be used",
                                 timeline);
@@ -283,7 +283,7 @@ private:
     void check_claims_of(const std::string& timeline) {
         const std::string key = vault_.layout().claim_key(timeline, 1);
         add(look_twice(ProblemKind::missing, key, [&] {
-            const auto claim = vault_.find_claim(timeline);
+            const auto claim = vault_.claims().find(timeline);
             if (!claim) return format("claim of timeline {} is missing", timeline);
             for (std::uint32_t i = 1; i <= claim->generation; ++i)
                 known_.insert(vault_.layout().claim_key(timeline, i));
@@ -352,7 +352,7 @@ private:
         if (!id || !parsed || vault_.layout().content_key(file_name, *id) != key) return false;
         if (parsed->kind != wal::WalFileKind::segment) return true;
         try {
-            const auto stored = vault_.find_entry(vault_.layout().segment_key(file_name));
+            const auto stored = vault_.entries().find(vault_.layout().segment_key(file_name));
             // Published since the listing: then this content is the one it names.
             return !stored || stored->entry.content_id == *id || stored->entry.pieces.size() > 1;
         } catch (const Error& error) {
@@ -365,7 +365,7 @@ private:
         if (!settings_.high_water) return;
         const std::string key = vault_.layout().segment_key(settings_.high_water->file_name);
         add(look_twice(ProblemKind::missing, key, [&] {
-            const auto stored = vault_.find_entry(key);
+            const auto stored = vault_.entries().find(key);
             if (!stored)
                 return format(
                     "{} was archived from this host and is missing: the archive was "
@@ -408,8 +408,7 @@ std::string_view to_string(ProblemKind kind) {
 
 std::optional<ProblemKind> problem_of(const Error& error) {
     if (error.kind() == ErrorKind::usage) return ProblemKind::unreadable;
-    if (error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::foreign)
-        return ProblemKind::corrupt;
+    if (is_damage(error)) return ProblemKind::corrupt;
     return std::nullopt;
 }
 

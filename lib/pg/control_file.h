@@ -43,8 +43,8 @@ struct ControlFile {
 };
 
 /// Parses the file's bytes; nullopt unless it is a control file whose CRC-32C is right. The server
-/// may be writing it: a caller reads again before it believes in damage (fault 49 of PostgreSQL
-/// 13.13/15.5: torn reads happen).
+/// may be writing it: a caller reads again before it believes in damage: the release notes of
+/// PostgreSQL 13.13 and 15.5 tell of torn reads.
 [[nodiscard]] std::optional<ControlFile> parse_control_file(ByteView bytes);
 
 /// Reads <pgdata>/global/pg_control, a few times if it is torn. nullopt if there is none. Throws

@@ -61,7 +61,7 @@ public:
     [[nodiscard]] std::optional<vault::Entry> find_entry(const std::string& file_name) const;
 
     /// Shows the file of an entry that was found for the same name, as
-    /// ClusterVault::show_contents() does: what was seen is proven when this returns. The history
+    /// vault::Contents::show() does: what was seen is proven when this returns. The history
     /// that the file is, if it is one.
     std::optional<wal::TimelineHistory> show(const std::string& file_name,
                                              const vault::Entry& entry,

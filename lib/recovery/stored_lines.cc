@@ -58,10 +58,10 @@ std::vector<wal::TimelineId> list_histories(const vault::ClusterVault& vault,
 std::optional<wal::TimelineHistory> read_history(const vault::ClusterVault& vault,
                                                  wal::TimelineId timeline) {
     const std::string key = vault.layout().history_key(wal::timeline_part(timeline) + ".history");
-    const auto stored = vault.find_entry(key);
+    const auto stored = vault.entries().find(key);
     if (!stored) return std::nullopt;
     Bytes bytes;
-    vault.read_contents(stored->entry, bytes);
+    vault.contents().read(stored->entry, bytes);
     auto parsed = wal::parse_timeline_history(bytes, timeline);
     if (!parsed.history)
         throw Error(ErrorKind::corrupt,
@@ -95,7 +95,7 @@ std::optional<wal::TimelineHistory> guess_line(const vault::ClusterVault& vault,
             auto history = read_history(vault, *timeline);
             if (history && has_segment(*history, segment, size)) return history;
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+            if (!is_damage(error)) throw;
         }
     }
     return std::nullopt;

@@ -125,11 +125,11 @@ std::optional<wal::StoredFacts> TargetFinder::read_facts(std::uint64_t number) {
         if (entries_read_ >= entries_max) return std::nullopt;
         ++entries_read_;
         try {
-            const auto stored = vault_.find_entry(
+            const auto stored = vault_.entries().find(
                 vault_.layout().segment_key(to_string(wal::SegmentName{timeline, number}, size_)));
             if (stored) return wal::decode_facts(stored->entry.facts);
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+            if (!is_damage(error)) throw;
         }
     }
     return std::nullopt;

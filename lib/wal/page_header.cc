@@ -44,11 +44,11 @@ const WalVersion* find_wal_version(std::uint16_t magic) {
 
 PageHeader load_page_header(const std::byte* page) {
     return {.magic = load_le<std::uint16_t>(page),
-            .flags = load_le<std::uint16_t>(page + 2),
-            .timeline = load_le<std::uint32_t>(page + 4),
-            .address = {load_le<std::uint64_t>(page + 8)},
-            .remaining_length = load_le<std::uint32_t>(page + 16),
-            .padding = load_le<std::uint32_t>(page + 20)};
+            .flags = load_le<std::uint16_t>(page + page_flags_offset),
+            .timeline = load_le<std::uint32_t>(page + page_timeline_offset),
+            .address = {load_le<std::uint64_t>(page + page_address_offset)},
+            .remaining_length = load_le<std::uint32_t>(page + page_remaining_offset),
+            .padding = load_le<std::uint32_t>(page + page_padding_offset)};
 }
 
 SegmentHeaderResult parse_segment_header(ByteView file) {
@@ -69,13 +69,13 @@ SegmentHeaderResult parse_segment_header(ByteView file) {
             format("flags {:04X} do not fit the first page of a segment", header.page.flags));
     if (header.page.timeline == 0) return refuse("the first page is on timeline 0");
 
-    header.system_identifier = load_le<std::uint64_t>(raw.data() + 24);
-    const auto segment_size_bytes = load_le<std::uint32_t>(raw.data() + 32);
+    header.system_identifier = load_le<std::uint64_t>(raw.data() + system_identifier_offset);
+    const auto segment_size_bytes = load_le<std::uint32_t>(raw.data() + segment_size_offset);
     const auto segment_size = SegmentSize::from_bytes(segment_size_bytes);
     if (!segment_size)
         return refuse(format("segment size {} in the header is impossible", segment_size_bytes));
     header.segment_size = *segment_size;
-    header.page_size = load_le<std::uint32_t>(raw.data() + 36);
+    header.page_size = load_le<std::uint32_t>(raw.data() + page_size_offset);
     if (!std::has_single_bit(header.page_size) || header.page_size < page_size_min ||
         header.page_size > page_size_max)
         return refuse(format("page size {} in the header is impossible", header.page_size));

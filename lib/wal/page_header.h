@@ -32,6 +32,15 @@ inline constexpr std::uint32_t short_page_header_size = 24;
 inline constexpr std::uint32_t long_page_header_size = 40;
 inline constexpr std::uint32_t default_page_size = 8192;
 
+inline constexpr std::uint32_t page_flags_offset = 2;
+inline constexpr std::uint32_t page_timeline_offset = 4;
+inline constexpr std::uint32_t page_address_offset = 8;
+inline constexpr std::uint32_t page_remaining_offset = 16;
+inline constexpr std::uint32_t page_padding_offset = 20;
+inline constexpr std::uint32_t system_identifier_offset = 24;
+inline constexpr std::uint32_t segment_size_offset = 32;
+inline constexpr std::uint32_t page_size_offset = 36;
+
 /// What WAL of one major version looks like where versions differ (facts for codecs included).
 struct WalVersion {
     std::uint16_t magic = 0;

@@ -24,6 +24,11 @@
 namespace walden::wal {
 
 inline constexpr std::uint32_t record_header_size = 24;
+inline constexpr std::uint32_t record_xid_offset = 4;
+inline constexpr std::uint32_t record_previous_offset = 8;
+inline constexpr std::uint32_t record_info_offset = 16;
+inline constexpr std::uint32_t record_manager_offset = 17;
+inline constexpr std::uint32_t record_padding_offset = 18;
 inline constexpr std::uint32_t record_crc_offset = 20;
 inline constexpr std::uint32_t record_alignment = 8;
 
@@ -59,11 +64,11 @@ struct RecordHeader {
 /// Reads the header at `at`, of which record_header_size bytes must be readable.
 [[nodiscard]] inline RecordHeader load_record_header(const std::byte* at) {
     return {.total_length = load_le<std::uint32_t>(at),
-            .xid = load_le<std::uint32_t>(at + 4),
-            .previous = {load_le<std::uint64_t>(at + 8)},
-            .info = static_cast<std::uint8_t>(at[16]),
-            .resource_manager = static_cast<std::uint8_t>(at[17]),
-            .crc = load_le<std::uint32_t>(at + 20)};
+            .xid = load_le<std::uint32_t>(at + record_xid_offset),
+            .previous = {load_le<std::uint64_t>(at + record_previous_offset)},
+            .info = static_cast<std::uint8_t>(at[record_info_offset]),
+            .resource_manager = static_cast<std::uint8_t>(at[record_manager_offset]),
+            .crc = load_le<std::uint32_t>(at + record_crc_offset)};
 }
 
 [[nodiscard]] constexpr bool is_segment_switch(std::uint8_t resource_manager, std::uint8_t info) {

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "codec/wal/stream_container.h"
+#include "codec/wal/container/stream_container.h"
 #include "property.h"
 
 #include <cstdint>

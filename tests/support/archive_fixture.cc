@@ -40,11 +40,11 @@ vault::ClusterVault make_vault(vault::ObjectStorage& storage, crypto::Suite suit
 }
 
 void put_test_identity(const vault::ClusterVault& vault) {
-    static_cast<void>(vault.put_identity({.system_identifier = test_system,
-                                          .segment_size = test_segment_size.bytes(),
-                                          .server_version = 15,
-                                          .time = 1'700'000'000,
-                                          .host = "db1"}));
+    static_cast<void>(vault.claims().put_identity({.system_identifier = test_system,
+                                                   .segment_size = test_segment_size.bytes(),
+                                                   .server_version = 15,
+                                                   .time = 1'700'000'000,
+                                                   .host = "db1"}));
 }
 
 namespace {

@@ -144,13 +144,13 @@ std::vector<std::uint64_t> Session::systems_in_store() const {
 std::vector<std::uint64_t> Session::registered_systems() const {
     std::vector<std::uint64_t> systems = systems_in_store();
     std::erase_if(systems, [&](std::uint64_t system) {
-        return !open_cluster(system).find_identity().has_value();
+        return !open_cluster(system).claims().find_identity().has_value();
     });
     return systems;
 }
 
 vault::ClusterIdentity Session::require_identity(const vault::ClusterVault& vault) const {
-    const auto identity = vault.find_identity();
+    const auto identity = vault.claims().find_identity();
     if (identity) return *identity;
     throw Error(ErrorKind::foreign,
                 format("the cluster in \"{}\" is not registered as \"{}\" in the archive",

@@ -27,8 +27,8 @@ bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
         has_wal = true;
         return false;
     });
-    return has_wal || vault.find_newest_claim(text) ||
-           vault.find_entry(vault.layout().history_key(text + ".history"));
+    return has_wal || vault.claims().find_newest(text) ||
+           vault.entries().find(vault.layout().history_key(text + ".history"));
 }
 
 int adopt(const cli::Common& common, const AdoptOptions& options) {

@@ -168,7 +168,7 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey) {
 std::optional<ClusterSurvey> survey_of(const cli::Session& session, std::uint64_t system) {
     const vault::ClusterVault vault = session.open_cluster(system);
     try {
-        if (!vault.find_identity()) return std::nullopt;
+        if (!vault.claims().find_identity()) return std::nullopt;
         return inspect::survey_cluster(vault, system);
     } catch (const Error& error) {
         if (!inspect::problem_of(error)) throw;

@@ -135,7 +135,7 @@ void ensure_cluster(const cli::Session& session, const InitOptions& options, Ini
     const std::uint64_t system = control->system_identifier;
     result.system_identifier = system;
     const vault::ClusterVault vault = session.open_cluster(system);
-    if (vault.find_identity()) return;
+    if (vault.claims().find_identity()) return;
     const auto data = pg::read_data_directory(session.config().pgdata);
     if (!data) return;
     const auto registered = session.registered_systems();
@@ -147,11 +147,11 @@ void ensure_cluster(const cli::Session& session, const InitOptions& options, Ini
             .with_hint(
                 "Another cluster needs another name. If this is the same one after initdb or "
                 "pg_upgrade, run \"walden init --new-system\".");
-    static_cast<void>(vault.put_identity({.system_identifier = system,
-                                          .segment_size = data->segment_size.bytes(),
-                                          .server_version = data->major_version,
-                                          .time = std::time(nullptr),
-                                          .host = archive::describe_host()}));
+    static_cast<void>(vault.claims().put_identity({.system_identifier = system,
+                                                   .segment_size = data->segment_size.bytes(),
+                                                   .server_version = data->major_version,
+                                                   .time = std::time(nullptr),
+                                                   .host = archive::describe_host()}));
     result.registered_cluster = true;
 }
 

@@ -59,10 +59,10 @@ Bytes open_object(const cli::Session& session, const UnpackOptions& options, Byt
         if (!key) throw not_a_content(options.path);
         try {
             Bytes plain;
-            vault.open_content(*key, object, plain);
+            vault.contents().open(*key, object, plain);
             return plain;
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+            if (!is_damage(error)) throw;
             if (!refusal) refusal = error;
         }
     }

@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "base/format.h"
-#include "codec/codec.h"
-#include "codec/wal/direction.h"
-#include "codec/wal/template_finder.h"
+#include "codec/types.h"
+#include "codec/wal/container/direction.h"
+#include "codec/wal/record/template_finder.h"
 #include "wal/record.h"
 
 #include <algorithm>
@@ -191,8 +191,8 @@ RecordTemplate& read_identity(DirectoryCoder<Direction::join>& coder, SegmentMod
         return made;
     }
     std::array<std::byte, header_size_max> record{};
-    record[16] = static_cast<std::byte>(info);
-    record[17] = static_cast<std::byte>(resource_manager);
+    record[wal::record_info_offset] = static_cast<std::byte>(info);
+    record[wal::record_manager_offset] = static_cast<std::byte>(resource_manager);
     const ByteView header = coder.take(size - 1);
     if (!header.empty())
         std::memcpy(record.data() + wal::record_header_size, header.data(), header.size());

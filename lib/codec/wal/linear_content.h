@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "codec/wal/stream.h"
+#include "codec/wal/container/stream.h"
 #include "wal/record.h"
 
 #include <cstddef>

@@ -14,15 +14,16 @@ void PageHeaders::store(std::uint32_t page, std::uint32_t remaining, std::byte* 
     if (remaining > 0) flags |= wal::first_is_continuation;
     if (is_long) flags |= wal::has_long_header;
     store_le<std::uint16_t>(to, chain_.magic);
-    store_le<std::uint16_t>(to + 2, flags);
-    store_le<std::uint32_t>(to + 4, timeline_);
-    store_le<std::uint64_t>(to + 8, chain_.address + std::uint64_t{page} * page_size);
-    store_le<std::uint32_t>(to + 16, remaining);
-    store_le<std::uint32_t>(to + 20, 0);
+    store_le<std::uint16_t>(to + wal::page_flags_offset, flags);
+    store_le<std::uint32_t>(to + wal::page_timeline_offset, timeline_);
+    store_le<std::uint64_t>(to + wal::page_address_offset,
+                            chain_.address + std::uint64_t{page} * page_size);
+    store_le<std::uint32_t>(to + wal::page_remaining_offset, remaining);
+    store_le<std::uint32_t>(to + wal::page_padding_offset, 0);
     if (!is_long) return;
-    store_le<std::uint64_t>(to + 24, chain_.system_identifier);
-    store_le<std::uint32_t>(to + 32, chain_.segment_size);
-    store_le<std::uint32_t>(to + 36, page_size);
+    store_le<std::uint64_t>(to + wal::system_identifier_offset, chain_.system_identifier);
+    store_le<std::uint32_t>(to + wal::segment_size_offset, chain_.segment_size);
+    store_le<std::uint32_t>(to + wal::page_size_offset, page_size);
 }
 
 PageChecker::PageChecker(ByteView content) : content_(content) {
@@ -36,9 +37,10 @@ PageChecker::PageChecker(ByteView content) : content_(content) {
     flags_ = chain_.flags;
     timeline_ = chain_.timeline;
     if (chain_.has_long_header) {
-        chain_.system_identifier = load_le<std::uint64_t>(content.data() + 24);
-        chain_.segment_size = load_le<std::uint32_t>(content.data() + 32);
-        if (load_le<std::uint32_t>(content.data() + 36) != page_size) return;
+        chain_.system_identifier =
+            load_le<std::uint64_t>(content.data() + wal::system_identifier_offset);
+        chain_.segment_size = load_le<std::uint32_t>(content.data() + wal::segment_size_offset);
+        if (load_le<std::uint32_t>(content.data() + wal::page_size_offset) != page_size) return;
     }
     constexpr unsigned usual = wal::all_page_flags & ~wal::first_is_overwrite;
     is_first_usual_ =

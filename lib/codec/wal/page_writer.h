@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "codec/codec.h"
+#include "codec/types.h"
 #include "codec/wal/page_chain.h"
 
 #include <cstddef>

@@ -3,11 +3,12 @@
 #include "base/hash.h"
 #include "codec/wal/directory.h"
 #include "codec/wal/page_writer.h"
-#include "codec/wal/record_coder.h"
+#include "codec/wal/record/record_coder.h"
+#include "codec/wal/record/template_codes.h"
+#include "codec/wal/record/xid_prediction.h"
 #include "codec/wal/segment_memory.h"
 #include "codec/wal/segment_split.h"
-#include "codec/wal/template_codes.h"
-#include "codec/wal/xid_prediction.h"
+#include "wal/record.h"
 
 namespace walden::codec::wal_codec {
 
@@ -58,11 +59,11 @@ private:
         std::uint32_t index = 0;
         if (!codes_.move(xid, codes_.guess(xid), index)) refuse("invalid template");
         RecordTemplate& known = model_.templates.data()[index];
-        store_le<std::uint32_t>(record + 4, xid);
-        store_le<std::uint64_t>(record + 8, link_);
-        record[16] = static_cast<std::byte>(known.info);
-        record[17] = static_cast<std::byte>(known.resource_manager);
-        store_le<std::uint16_t>(record + 18, 0);
+        store_le<std::uint32_t>(record + wal::record_xid_offset, xid);
+        store_le<std::uint64_t>(record + wal::record_previous_offset, link_);
+        record[wal::record_info_offset] = static_cast<std::byte>(known.info);
+        record[wal::record_manager_offset] = static_cast<std::byte>(known.resource_manager);
+        store_le<std::uint16_t>(record + wal::record_padding_offset, 0);
         std::uint32_t total = 0;
         if (!records_.move(record, room, known, total)) refuse("invalid record");
         const std::uint32_t crc =

@@ -5,9 +5,9 @@
 // both do the same with it.
 #pragma once
 
+#include "codec/wal/container/stream.h"
 #include "codec/wal/page_chain.h"
-#include "codec/wal/record_template.h"
-#include "codec/wal/stream.h"
+#include "codec/wal/record/record_template.h"
 
 #include <array>
 #include <cstddef>

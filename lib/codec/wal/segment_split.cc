@@ -1,9 +1,9 @@
 #include "codec/wal/segment_split.h"
 
 #include "codec/wal/directory.h"
-#include "codec/wal/prefix_choice.h"
-#include "codec/wal/record_coder.h"
-#include "codec/wal/record_scan.h"
+#include "codec/wal/record/prefix_choice.h"
+#include "codec/wal/record/record_coder.h"
+#include "codec/wal/record/record_scan.h"
 #include "codec/wal/segment_memory.h"
 
 namespace walden::codec::wal_codec {

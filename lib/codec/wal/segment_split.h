@@ -4,9 +4,9 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "codec/codec.h"
 #include "codec/plain_reason.h"
-#include "codec/wal/stream.h"
+#include "codec/types.h"
+#include "codec/wal/container/stream.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/parallel.h"
-#include "codec/codec.h"
+#include "codec/types.h"
 
 #include <algorithm>
 #include <condition_variable>

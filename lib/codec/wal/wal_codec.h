@@ -2,9 +2,9 @@
 #pragma once
 
 #include "base/bytes.h"
-#include "codec/codec.h"
 #include "codec/plain_reason.h"
-#include "codec/wal/stream_container.h"
+#include "codec/types.h"
+#include "codec/wal/container/stream_container.h"
 
 #include <cstddef>
 

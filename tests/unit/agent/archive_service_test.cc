@@ -157,9 +157,9 @@ TEST_CASE(
             const auto answer = served.ask(line[next].name);
             REQUIRE(answer);
             if (!is_archived(answer)) continue;
-            const auto entry = plain.find_entry(plain.layout().segment_key(line[next].name));
+            const auto entry = plain.entries().find(plain.layout().segment_key(line[next].name));
             REQUIRE(entry);
-            CHECK(plain.has_contents(entry->entry));
+            CHECK(plain.contents().has(entry->entry));
             served.make_done(line[next].name);
             ++next;
             // The process dies now and then, and another one takes over.

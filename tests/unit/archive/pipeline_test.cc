@@ -175,10 +175,11 @@ TEST_CASE("a pipeline archives a line in order, and each entry names the one bef
         CHECK(run.delivered()[i].first == line[i].name);
         CHECK(run.delivered()[i].second.identity ==
               *archive::find_source_file(host.path(line[i].name)));
-        const auto entry = vault.find_entry(vault.layout().segment_key(line[i].name))->entry;
+        const auto entry = vault.entries().find(vault.layout().segment_key(line[i].name))->entry;
         CHECK(entry.predecessor.has_value() == (i > 0));
         if (i > 0) CHECK(entry.predecessor->file_name == line[i - 1].name);
-        if (i > 0) CHECK(entry.predecessor->content_id == vault.content_id(line[i - 1].bytes));
+        if (i > 0)
+            CHECK(entry.predecessor->content_id == vault.contents().id_of(line[i - 1].bytes));
         CHECK(equal(*fetch(vault, line[i].name), line[i].bytes));
     }
     CHECK(problems_of(verify(vault)).empty());
@@ -330,10 +331,10 @@ TEST_CASE(
             if (archived != std::string::npos)
                 CHECK(kinds.find_first_not_of("fs", archived) == std::string::npos);
             for (std::size_t i = 0; i < std::min(archived, line.size()); ++i) {
-                const auto entry = plain.find_entry(plain.layout().segment_key(line[i].name));
+                const auto entry = plain.entries().find(plain.layout().segment_key(line[i].name));
                 REQUIRE(entry);
-                CHECK(entry->entry.content_id == plain.content_id(line[i].bytes));
-                CHECK(plain.has_contents(entry->entry));
+                CHECK(entry->entry.content_id == plain.contents().id_of(line[i].bytes));
+                CHECK(plain.contents().has(entry->entry));
             }
             // Another process, later: all of it goes in and is sound.
             for (const WalFile& file : line) host.push(plain, file.name);
@@ -357,9 +358,9 @@ TEST_CASE("histories, labels and damage go their way between the segments (fault
     run.archive(files);
     CHECK(run.kinds() == std::string(files.size(), 'a'));
     // The last of the parent was left in its middle: kept as a partial one.
-    CHECK_FALSE(vault.find_entry(vault.layout().segment_key(fork.parent.back().name)));
+    CHECK_FALSE(vault.entries().find(vault.layout().segment_key(fork.parent.back().name)));
     CHECK(keys_of(storage, vault.layout().label_prefix()).size() == 1);
-    const auto first = vault.find_entry(vault.layout().segment_key(fork.child[0].name));
+    const auto first = vault.entries().find(vault.layout().segment_key(fork.child[0].name));
     CHECK(first->entry.predecessor->file_name == fork.parent[1].name);
     CHECK(problems_of(verify(vault)).empty());
 }
@@ -377,7 +378,7 @@ TEST_CASE("damage at the source is marked for a listing, also in the middle of a
     run.archive(line);
     CHECK(run.kinds() == "aaaaa");
     CHECK(run.delivered()[3].second.archive.warnings.size() == 1);
-    const auto entry = vault.find_entry(vault.layout().segment_key(line[3].name));
+    const auto entry = vault.entries().find(vault.layout().segment_key(line[3].name));
     CHECK(keys_of(storage, vault.layout().damaged_prefix()) ==
           std::vector{vault.layout().damaged_key(line[3].name, entry->entry.content_id)});
 }
@@ -393,8 +394,8 @@ TEST_CASE("a hole in the line is published alone, without a predecessor", "[pipe
     Run run(vault, host);
     run.archive(line);
     CHECK(run.kinds() == "aaaaa");
-    CHECK_FALSE(vault.find_entry(vault.layout().segment_key(line[3].name))->entry.predecessor);
-    CHECK(vault.find_entry(vault.layout().segment_key(line[4].name))->entry.predecessor);
+    CHECK_FALSE(vault.entries().find(vault.layout().segment_key(line[3].name))->entry.predecessor);
+    CHECK(vault.entries().find(vault.layout().segment_key(line[4].name))->entry.predecessor);
 }
 
 TEST_CASE("a line whose proof has expired is proven again: an adoption elsewhere stops it (row 21)",
@@ -467,5 +468,5 @@ TEST_CASE("closing a pipeline delivers everything that was submitted", "[pipelin
     CHECK(kinds.find_first_not_of("as") == std::string::npos);
     CHECK(kinds.find_last_of('a') + 1 <= 8);
     for (std::size_t i = 0; i < kinds.find('s') && i < 8; ++i)
-        CHECK(vault.find_entry(vault.layout().segment_key(line[i].name)));
+        CHECK(vault.entries().find(vault.layout().segment_key(line[i].name)));
 }

@@ -39,7 +39,7 @@ struct InspectedArchive {
     }
 
     std::string content_key(const WalFile& file) const {
-        return vault.layout().content_key(file.name, vault.content_id(file.bytes));
+        return vault.layout().content_key(file.name, vault.contents().id_of(file.bytes));
     }
 };
 

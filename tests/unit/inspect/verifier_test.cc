@@ -74,7 +74,7 @@ std::vector<ProblemKind> kinds_of(const VerifyReport& report) {
 VerifyReport verify_with(const vault::ClusterVault& vault, const WalFile& newest) {
     inspect::VerifySettings settings;
     settings.worker_count = 1;
-    settings.high_water = inspect::HighWater{newest.name, vault.content_id(newest.bytes)};
+    settings.high_water = inspect::HighWater{newest.name, vault.contents().id_of(newest.bytes)};
     return verify_cluster(vault, settings);
 }
 

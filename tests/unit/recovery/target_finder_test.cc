@@ -34,10 +34,10 @@ struct Archive {
         entry.kind = kind;
         entry.file_name = name;
         entry.system_identifier = test_system;
-        entry.content_id = vault.content_id(as_bytes(text));
+        entry.content_id = vault.contents().id_of(as_bytes(text));
         entry.facts = std::move(facts);
-        vault.put_contents(as_bytes(text), {}, entry);
-        static_cast<void>(vault.publish(key, entry));
+        vault.contents().put(as_bytes(text), {}, entry);
+        static_cast<void>(vault.entries().publish(key, entry));
     }
 
     void put_segment(const wal::SegmentName& segment, const wal::SegmentFacts& facts) const {

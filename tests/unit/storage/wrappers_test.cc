@@ -210,6 +210,7 @@ TEST_CASE("after the last attempt the error leaves and says how often was tried"
 
 TEST_CASE("no attempt begins after the deadline, and no time is slept away before it",
           "[storage][retry]") {
+    STATIC_REQUIRE(RetryOptions::Clock::is_steady);  // nobody sets it (invariant 41)
     MemoryStorage memory;
     FaultyStorage faulty(memory);
     TestTime time;

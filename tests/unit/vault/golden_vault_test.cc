@@ -122,7 +122,7 @@ TEST_CASE("the golden repository opens, is sound, and gives back its segment", "
     CHECK(facts->facts.record_count == 42);
     CHECK(facts->facts.commit_count == 1);
     CHECK(equal(*fetch(vault, "00000002.history"), make_fork().history.bytes));
-    CHECK(vault.find_claim("00000001")->host == "golden");
+    CHECK(vault.claims().find("00000001")->host == "golden");
 }
 
 TEST_CASE("golden bad objects are refused, each with its own words", "[vault][golden]") {

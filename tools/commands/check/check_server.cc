@@ -110,7 +110,7 @@ void check_archiving(const pg::Server& server, const cli::Session& session, Chec
         return;
     }
     const vault::ClusterVault vault = session.open_cluster();
-    if (vault.find_entry(vault.layout().segment_key(probe.segment)))
+    if (vault.entries().find(vault.layout().segment_key(probe.segment)))
         checker.ok(format("the server ended {} and archived it within {} ms", probe.segment,
                           probe.took.count()));
     else

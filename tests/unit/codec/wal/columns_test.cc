@@ -1,8 +1,8 @@
-#include "codec/wal/columns.h"
+#include "codec/wal/container/columns.h"
 
-#include "codec/wal/byte_entropy.h"
-#include "codec/wal/column_model.h"
-#include "codec/wal/zigzag.h"
+#include "codec/wal/container/byte_entropy.h"
+#include "codec/wal/container/column_model.h"
+#include "codec/wal/container/zigzag.h"
 #include "tables.h"
 
 #include <catch2/catch.hpp>

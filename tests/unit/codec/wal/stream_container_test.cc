@@ -1,10 +1,10 @@
-#include "codec/wal/stream_container.h"
+#include "codec/wal/container/stream_container.h"
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "codec/wal/container_plan.h"
-#include "codec/wal/varint.h"
+#include "codec/wal/container/container_plan.h"
+#include "codec/wal/container/varint.h"
 #include "tables.h"
 
 #include <catch2/catch.hpp>
