@@ -41,18 +41,19 @@ std::optional<wal::SegmentSize> find_segment_size(ByteView bytes) {
     return std::nullopt;
 }
 
-bool has_valid_crc(ByteView bytes) {
+/// Where the CRC is; nullopt if none is right.
+std::optional<std::size_t> find_crc(ByteView bytes) {
     for (std::size_t offset = crc_offset_min; offset <= crc_offset_max; offset += 4)
         if (offset + 4 <= bytes.size() &&
             load_le<std::uint32_t>(bytes.data() + offset) == crc32c(bytes.first(offset)))
-            return true;
-    return false;
+            return offset;
+    return std::nullopt;
 }
 
 }  // namespace
 
 std::optional<ControlFile> parse_control_file(ByteView bytes) {
-    if (!has_valid_crc(bytes)) return std::nullopt;
+    if (!find_crc(bytes)) return std::nullopt;
     ByteReader reader(bytes);
     ControlFile control;
     control.system_identifier = reader.read<std::uint64_t>();
@@ -81,6 +82,16 @@ std::optional<ControlFile> read_control_file(const std::string& pgdata) {
                 ErrorKind::corrupt,
                 format("\"{}\" is not a control file of PostgreSQL 13 to 18, or damaged", path));
     }
+}
+
+Bytes with_unusable_checkpoint(ByteView bytes) {
+    constexpr std::uint64_t nowhere = 0xDEAD;
+    const auto crc_offset = find_crc(bytes);
+    if (!crc_offset) throw Error(ErrorKind::corrupt, "the control file of the backup is damaged");
+    Bytes changed = to_bytes(bytes);
+    store_le(changed.data() + checkpoint_offset, nowhere);
+    store_le(changed.data() + *crc_offset, crc32c(ByteView(changed).first(*crc_offset)));
+    return changed;
 }
 
 }  // namespace walden::pg

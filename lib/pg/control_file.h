@@ -51,4 +51,9 @@ struct ControlFile {
 /// Error(corrupt | io).
 [[nodiscard]] std::optional<ControlFile> read_control_file(const std::string& pgdata);
 
+/// The bytes of a control file whose latest checkpoint is at 0/DEAD, where none can be, with a CRC
+/// that is right: a server starts from it only by a backup_label. `bytes` must be what
+/// parse_control_file() takes; Error(corrupt) otherwise.
+[[nodiscard]] Bytes with_unusable_checkpoint(ByteView bytes);
+
 }  // namespace walden::pg

@@ -14,7 +14,7 @@ import sys
 
 # What each folder may include of ours, itself apart. The arrow is always tools -> storage -> lib.
 BELOW_WORK = ["lib/base", "lib/wal", "lib/codec", "lib/crypto", "lib/pg", "lib/vault"]
-WORK = ["lib/archive", "lib/recovery", "lib/backup", "lib/retention", "lib/drill", "lib/inspect"]
+WORK = ["lib/archive", "lib/recovery", "lib/backup", "lib/restore", "lib/retention", "lib/drill", "lib/inspect"]
 LAYERS = {
     "lib/base": [],
     "lib/wal": ["lib/base"],
