@@ -4,6 +4,7 @@
 // the two slower.
 #include "base/error.h"
 #include "base/format.h"
+#include "storage/local_stores.h"
 #include "tools/cli/archive_here.h"
 #include "tools/cli/arguments.h"
 #include "tools/cli/fetch_command.h"
@@ -36,7 +37,7 @@ void push(const cli::Arguments& arguments) {
     const std::string& path = arguments.operands[0];
     cli::require_configured_server(config, path);
     cli::archive_here(config, path, agent::Clock::now() + config.archive.deadline,
-                      cli::open_local_storage);
+                      storage::local_stores());
 }
 
 /// PostgreSQL reads its exit status, so nothing but the reader of arguments that all share comes
@@ -50,7 +51,7 @@ int run_as_fetch(int argc, char** argv) {
     cli::set_program_name("walden-fetch");
     return cli::run_fetch_program(argc - 1, argv + 1, "walden-worker",
                                   [](const cli::Arguments& arguments) {
-                                      return cli::fetch_here(arguments, cli::open_local_storage);
+                                      return cli::fetch_here(arguments, storage::local_stores());
                                   });
 }
 

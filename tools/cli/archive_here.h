@@ -10,6 +10,6 @@ namespace walden::cli {
 
 /// Archives the file in this process, in the storage that `open` opens, and prints warnings.
 void archive_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
-                  const StorageOpener& open);
+                  storage::StoreTable stores);
 
 }  // namespace walden::cli

@@ -2,12 +2,12 @@
 #include "backup/backup_run.h"
 #include "base/error.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/cli/version.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 
 #include <chrono>
@@ -99,7 +99,7 @@ void report(const cli::Common& common, const vault::BackupOutcome& outcome, doub
 
 int backup(const cli::Common& common, const BackupOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, deadline, open_any_store);
+    const cli::Session session(config, deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     const auto begin = Clock::now();

@@ -1,9 +1,9 @@
 #include "agent/archive_service.h"
 
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 #include "unit/agent/agent_fixture.h"
 
 #include <catch2/catch.hpp>

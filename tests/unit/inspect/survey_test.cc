@@ -1,8 +1,8 @@
 #include "inspect/survey.h"
 
 #include "inspected_archive.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
+#include "support/counting_storage.h"
+#include "support/faulty_storage.h"
 
 #include <catch2/catch.hpp>
 
