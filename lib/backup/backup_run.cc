@@ -1,6 +1,5 @@
 #include "backup/backup_run.h"
 
-#include "backup/data_scan.h"
 #include "backup/parents.h"
 #include "backup/run_lock.h"
 #include "backup/wal_wait.h"
@@ -8,6 +7,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "pg/control_file.h"
+#include "pg/data_files.h"
 
 #include <sys/stat.h>
 
@@ -38,6 +38,36 @@ Bytes read_control_bytes(const std::string& pgdata) {
     throw Error(ErrorKind::corrupt, format("\"{}\" is missing or damaged", path));
 }
 
+vault::BackupFileType type_of(pg::DataFileKind kind) {
+    switch (kind) {
+        case pg::DataFileKind::directory: return vault::BackupFileType::directory;
+        case pg::DataFileKind::file: return vault::BackupFileType::file;
+        case pg::DataFileKind::tablespace_link: return vault::BackupFileType::tablespace_link;
+        case pg::DataFileKind::other_link: return vault::BackupFileType::other_link;
+    }
+    return vault::BackupFileType::file;
+}
+
+ScannedFile as_scanned(pg::DataFile file, const std::string& pgdata, std::uint32_t pages_per_file) {
+    ScannedFile scanned;
+    scanned.path = format("{}/{}", pgdata, file.path);
+    const std::string name = base_name(file.path);
+    scanned.is_required = name == "PG_VERSION" || name == "pg_filenode.map";
+    scanned.entry.type = type_of(file.kind);
+    scanned.entry.path = std::move(file.path);
+    scanned.entry.mode = file.mode;
+    scanned.entry.target = std::move(file.target);
+    if (file.kind == pg::DataFileKind::file) {
+        scanned.entry.size = file.size;
+        scanned.entry.modified = file.modified;
+    }
+    if (file.relation) {
+        scanned.entry.is_relation = true;
+        scanned.first_block = file.relation->segment * pages_per_file;
+    }
+    return scanned;
+}
+
 class Run {
 public:
     Run(const vault::ClusterVault& vault, const BackupSettings& settings,
@@ -45,7 +75,7 @@ public:
         : vault_(vault),
           settings_(settings),
           observe_(observe),
-          store_(vault.storage(), vault.keys(), vault.layout()),
+          store_(vault.objects(), vault.layout()),
           session_(settings.conninfo) {}
 
     vault::BackupOutcome run() {
@@ -135,6 +165,14 @@ private:
         }
     }
 
+    /// The next one of the scan but pg_control, which is read last.
+    [[nodiscard]] std::optional<ScannedFile> next_file(pg::DataFileScan& scan) const {
+        auto file = scan.next();
+        if (file && file->path == "global/pg_control") file = scan.next();
+        if (!file) return std::nullopt;
+        return as_scanned(*std::move(file), settings_.pgdata, session_.facts().pages_per_file);
+    }
+
     void read_files(UploadQueue& uploads, vault::PackWriter& packs, MapWriter& maps) {
         vault::SectionReader sections(store_, 2);
         reading_.store = &store_;
@@ -144,8 +182,10 @@ private:
         reading_.has_checksums = session_.facts().has_data_checksums;
         reading_.encoding = settings_.encoding;
         reading_.left_packs = known_packs_.left;
-        auto scan = std::make_shared<DataScan>(settings_.pgdata, session_.facts().pages_per_file);
-        WorkSource source([scan] { return scan->next(); }, parents_.open(store_, page_size()),
+        const pg::ServerFacts& facts = session_.facts();
+        pg::DataFileScan scan(settings_.pgdata, pg::tablespace_version_directory(
+                                                    facts.version / 10'000, facts.catalog_version));
+        WorkSource source([&] { return next_file(scan); }, parents_.open(store_, page_size()),
                           page_size());
         ParallelRead crew(reading_, source, maps, settings_.worker_count);
         auto last_sign = std::chrono::steady_clock::now();

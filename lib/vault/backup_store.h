@@ -4,9 +4,8 @@
 #include "base/guarded.h"
 #include "vault/backup_map.h"
 #include "vault/backup_record.h"
-#include "vault/keyring.h"
 #include "vault/layout.h"
-#include "vault/object_storage.h"
+#include "vault/sealed_objects.h"
 
 #include <cstdint>
 #include <list>
@@ -17,19 +16,19 @@
 
 namespace walden::vault {
 
-/// All functions are safe to call from several threads and throw what ObjectStorage throws, plus
-/// Error(corrupt | foreign | usage) of unseal_object with the object's key in the message.
+/// All functions are safe to call from several threads and throw as SealedObjects does, plus what
+/// the decoders of records and maps throw, with the object's key in the message.
 class BackupStore {
 public:
-    /// `storage` must outlive the object.
-    BackupStore(ObjectStorage& storage, ClusterKeyring keys, ClusterLayout layout)
-        : storage_(storage), keys_(std::move(keys)), layout_(std::move(layout)) {}
+    /// `objects` must outlive the object.
+    BackupStore(const SealedObjects& objects, ClusterLayout layout)
+        : objects_(objects), layout_(std::move(layout)) {}
 
     [[nodiscard]] const ClusterLayout& layout() const { return layout_; }
 
-    [[nodiscard]] const ClusterKeyring& keys() const { return keys_; }
+    [[nodiscard]] const ClusterKeyring& keys() const { return objects_.keys(); }
 
-    [[nodiscard]] ObjectStorage& storage() const { return storage_; }
+    [[nodiscard]] ObjectStorage& storage() const { return objects_.storage(); }
 
     /// Each is created once: false if the record is there already, which may be what an earlier
     /// attempt of the caller has made of the same record.
@@ -79,8 +78,7 @@ private:
                                              Record (*decode)(ByteView)) const;
     [[nodiscard]] bool put(const std::string& key, ByteView plain) const;
 
-    ObjectStorage& storage_;
-    ClusterKeyring keys_;
+    const SealedObjects& objects_;
     ClusterLayout layout_;
 };
 

@@ -28,7 +28,7 @@ bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
         return false;
     });
     return has_wal || vault.claims().find_newest(text) ||
-           vault.entries().find(vault.layout().history_key(text + ".history"));
+           vault.entries().find(vault.layout().history_key(wal::history_name(timeline)));
 }
 
 int adopt(const cli::Common& common, const AdoptOptions& options) {

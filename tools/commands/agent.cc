@@ -1,5 +1,5 @@
 #include "agent/agent_server.h"
-#include "agent/archive_service.h"
+#include "archive/look_ahead.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
@@ -46,7 +46,7 @@ constexpr std::size_t kept_memory_max = std::size_t{40} << 20;
 constexpr std::chrono::seconds stop_deadline{30};
 constexpr std::chrono::seconds leaving_deadline{5};
 
-class SessionArchive final : public agent::OpenArchive {
+class SessionArchive final : public archive::OpenArchive {
 public:
     SessionArchive(const cli::Config& config, const std::function<void()>& on_retry)
         : session_(config, no_deadline, storage::all_stores(), on_retry),
@@ -144,7 +144,7 @@ void tell_ready(int fd) {
     ::close(fd);
 }
 
-agent::ServiceOptions service_options(const cli::Config& config) {
+archive::LookAheadOptions look_ahead_options(const cli::Config& config) {
     archive::PipelineOptions pipeline;
     pipeline.in_flight = config.agent.in_flight;
     pipeline.prepare_count =
@@ -157,15 +157,13 @@ agent::ServiceOptions service_options(const cli::Config& config) {
 /// end.
 [[noreturn]] void serve(const cli::Config& config, FileDescriptor listener, bool owns_socket,
                         int ready_fd) {
-    agent::ArchiveService* notified = nullptr;
-    agent::ArchiveService service(service_options(config), [&] {
-        return std::make_unique<SessionArchive>(config, [&] { notified->note_retry(); });
+    archive::LookAhead look_ahead(look_ahead_options(config), [&] {
+        return std::make_unique<SessionArchive>(config, [&] { look_ahead.note_retry(); });
     });
-    notified = &service;
     recovery::Prefetcher prefetcher(prefetch_options(config), [&] {
-        return open_recovery_source(config, [&] { service.note_retry(); });
+        return open_recovery_source(config, [&] { look_ahead.note_retry(); });
     });
-    agent::Server server(std::move(listener), {service, prefetcher},
+    agent::Server server(std::move(listener), {look_ahead, prefetcher},
                          {.self = cli::agent_caller(config),
                           .pgdata = config.pgdata,
                           .idle_timeout = config.agent.idle_timeout});

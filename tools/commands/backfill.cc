@@ -34,12 +34,12 @@ bool is_standby(const std::string& pgdata) {
 /// the segments are for, and who owns the timeline that follows them.
 void archive_history(const cli::Config& config, const std::string& wal_directory,
                      wal::TimelineId timeline, archive::Archiver& archiver) {
-    const std::string name = wal::timeline_part(timeline) + ".history";
+    const std::string name = wal::history_name(timeline);
     if (is_standby(config.pgdata))
         throw Error(ErrorKind::missing, format("the archive has no {}", name))
             .with_hint("This server is a standby: let the primary archive its history first.");
     for (const std::string& warning :
-         archiver.archive(format("{}/{}", wal_directory, name)).warnings)
+         archiver.archive({.name = name, .directory = wal_directory}).warnings)
         cli::report_warning(warning);
 }
 

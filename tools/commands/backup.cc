@@ -19,15 +19,17 @@ namespace walden::commands {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 struct BackupOptions {
     bool is_full = false;
     std::string label;
-    bool is_fast = true;     ///< the checkpoint, at once
-    std::uint32_t jobs = 0;  ///< 0: as many as processors
-    std::string conninfo;
+    bool is_spread = false;  ///< the checkpoint, instead of one at once
+    bool is_fast = false;
+    std::uint32_t jobs = 0;  ///< 0: as configured
+    std::string rate;        ///< empty: as configured
+    std::string conninfo;    ///< empty: as configured
 };
-
-using Clock = std::chrono::steady_clock;
 
 /// A backup of a large database takes hours: each request may be repeated as long as that.
 constexpr std::chrono::hours deadline{24 * 30};
@@ -47,19 +49,23 @@ std::string progress_text(const backup::BackupProgress& progress, Clock::duratio
                                                        std::max(seconds, 0.1))));
 }
 
+std::size_t worker_count(std::uint32_t jobs) {
+    return jobs > 0 ? jobs : std::max(1U, std::thread::hardware_concurrency());
+}
+
 backup::BackupSettings settings_of(const cli::Session& session, std::uint64_t system_identifier,
                                    const BackupOptions& options) {
     const cli::Config& config = session.config();
     const archive::LocalState state = cli::open_local_state(session, system_identifier);
     backup::BackupSettings settings;
-    settings.conninfo = options.conninfo;
+    settings.conninfo = options.conninfo.empty() ? config.backup.conninfo : options.conninfo;
     settings.pgdata = config.pgdata;
     settings.lock_path = format("{}/{}.backup.lock", config.state_dir, config.cluster);
     settings.label = options.label.empty() ? "walden" : options.label;
     settings.is_full = options.is_full;
-    settings.pace = options.is_fast ? pg::CheckpointPace::fast : pg::CheckpointPace::spread;
-    settings.worker_count =
-        options.jobs > 0 ? options.jobs : std::max(1U, std::thread::hardware_concurrency());
+    settings.pace = options.is_spread ? pg::CheckpointPace::spread : pg::CheckpointPace::fast;
+    settings.worker_count = worker_count(options.jobs > 0 ? options.jobs : config.backup.jobs);
+    settings.wal_patience = config.backup.wal_patience;
     settings.encoding = {.method = codec::CodecId::zstd, .level = 1, .worker_count = 1};
     settings.writer = {.instance = state.instance(),
                        .time = static_cast<std::int64_t>(std::time(nullptr)),
@@ -98,6 +104,8 @@ void report(const cli::Common& common, const vault::BackupOutcome& outcome, doub
 }
 
 int backup(const cli::Common& common, const BackupOptions& options) {
+    if (options.is_fast && options.is_spread)
+        throw Error(ErrorKind::usage, "--fast and --spread exclude each other");
     const cli::Config config = cli::read_config(common.config_path);
     const cli::Session session(config, deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
@@ -113,7 +121,7 @@ int backup(const cli::Common& common, const BackupOptions& options) {
     for (const vault::DamagedPage& page : outcome.commit->damaged_pages)
         cli::report_warning(format("page {} of \"{}\" is damaged: {}", page.block, page.path,
                                    vault::to_string(page.reason)));
-    return outcome.commit->damaged_pages.empty() ? cli::exit_good : cli::exit_problem;
+    return outcome.commit->damaged_pages.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -121,14 +129,15 @@ int backup(const cli::Common& common, const BackupOptions& options) {
 void add_backup(const cli::Command& parent) {
     const auto options = std::make_shared<BackupOptions>();
     const cli::Command command =
-        parent.command("backup", "Take a base backup of the running server",
+        parent.command("backup", "Take a base backup of the running server into the archive",
                        [options](const cli::Common& common) { return backup(common, *options); });
     command.flag("--full", options->is_full, "Name nothing of earlier backups");
     command.option("--label", options->label, "What the backup is called in lists");
-    command.flag("--spread", options->is_fast,
-                 "Let the server's checkpoint at the beginning take its usual time");
+    command.flag("--fast", options->is_fast,
+                 "Have the server's checkpoint at once, which is the default");
+    command.flag("--spread", options->is_spread, "Let the server take its time for the checkpoint");
     command.option("--jobs", options->jobs, "Threads; as many as processors by default")
-        .between(1, 64);
+        .between(1U, 64U);
     command.option("--conninfo", options->conninfo,
                    "How to connect to the server, as for psql; else PGHOST and the like");
 }

@@ -1,7 +1,7 @@
 #include "tools/commands/fetch.h"
 
 #include "storage/all_stores.h"
-#include "tools/cli/fetch_command.h"
+#include "tools/cli/fetch_here.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"

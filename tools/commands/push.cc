@@ -1,12 +1,13 @@
-#include "agent/archive_status.h"
+#include "archive/ready_files.h"
 #include "base/error.h"
+#include "base/file_identity.h"
 #include "base/format.h"
 #include "storage/all_stores.h"
 #include "tools/cli/agent_place.h"
-#include "tools/cli/archive_here.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
-#include "tools/cli/push_file.h"
+#include "tools/cli/push_here.h"
+#include "tools/cli/push_program.h"
 #include "tools/commands/all_commands.h"
 #include "tools/commands/text.h"
 
@@ -24,11 +25,11 @@ struct FlushOptions {
 /// nullopt if there is no agent to rely on.
 std::optional<std::uint64_t> flush_by_agent(const cli::Config& config,
                                             agent::Clock::time_point deadline) {
-    const agent::AskResult result = cli::ask_agent(
-        config, {.caller = cli::agent_caller(config), .type = agent::MessageType::flush},
-        {.socket_path = cli::agent_socket_path(config),
-         .deadline = deadline,
-         .user = cli::agent_user(config)});
+    agent::Contact contact = cli::agent_contact(config);
+    contact.user = cli::agent_user(config);
+    const agent::AskResult result =
+        agent::ask_or_launch(contact, {.caller = contact.caller, .type = agent::MessageType::flush},
+                             {.deadline = deadline});
     if (result.outcome == agent::AskOutcome::deadline_passed)
         throw Error(ErrorKind::canceled, "not everything is archived yet")
             .with_hint("\"walden status\" shows what is left.");
@@ -43,17 +44,17 @@ std::optional<std::uint64_t> flush_by_agent(const cli::Config& config,
 /// One after the other, as PostgreSQL would ask.
 std::uint64_t flush_here(const cli::Config& config, agent::Clock::time_point deadline) {
     const std::string wal_directory = config.pgdata + "/pg_wal";
-    const std::vector<std::string> names = agent::list_ready_files(wal_directory);
+    const std::vector<std::string> names = archive::list_ready_files(wal_directory);
     for (const std::string& name : names) {
         if (agent::Clock::now() >= deadline)
             throw Error(ErrorKind::canceled,
                         format("{} and what follows is not archived yet", name));
         const std::string path = wal_directory + "/" + name;
         // PostgreSQL may have been told meanwhile that it is archived, and have recycled it.
-        if (!archive::find_source_file(path)) continue;
-        cli::archive_here(config, path,
-                          std::min(deadline, agent::Clock::now() + config.archive.deadline),
-                          storage::all_stores());
+        if (!find_file(path)) continue;
+        cli::push_here(config, path,
+                       std::min(deadline, agent::Clock::now() + config.archive.deadline),
+                       storage::all_stores());
     }
     return names.size();
 }
@@ -61,8 +62,8 @@ std::uint64_t flush_here(const cli::Config& config, agent::Clock::time_point dea
 int push(const cli::Common& common, const std::string& path) {
     const cli::Config config = cli::read_config(common.config_path);
     cli::require_configured_server(config, path);
-    cli::archive_here(config, path, agent::Clock::now() + config.archive.deadline,
-                      storage::all_stores());
+    cli::push_here(config, path, agent::Clock::now() + config.archive.deadline,
+                   storage::all_stores());
     return 0;
 }
 

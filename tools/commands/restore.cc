@@ -19,13 +19,13 @@ namespace walden::commands {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 struct RestoreOptions {
     std::string directory;
     bool is_latest = false;
     std::uint32_t jobs = 0;  ///< 0: as many as processors
 };
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::hours deadline{24 * 30};
 
@@ -45,7 +45,7 @@ int restore(const cli::Common& common, const RestoreOptions& options) {
             .with_hint("--latest recovers to the end of the archived WAL.");
     const cli::Session session(config, deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster_or_only();
-    const vault::BackupStore store(vault.storage(), vault.keys(), vault.layout());
+    const vault::BackupStore store(vault.objects(), vault.layout());
     const auto outcome = restore::find_newest_backup(store);
     if (!outcome)
         throw Error(ErrorKind::not_found, "the archive holds no base backup")
@@ -90,6 +90,19 @@ void add_restore(const cli::Command& parent) {
     command.flag("--latest", options->is_latest, "Recover to the end of the archived WAL");
     command.option("--jobs", options->jobs, "Threads; as many as processors by default")
         .between(1, 64);
+    command.operand("DIR", options->directory, "The new data directory");
+}
+
+}  // namespace
+
+void add_restore(const cli::Command& parent) {
+    const auto options = std::make_shared<RestoreOptions>();
+    const cli::Command command =
+        parent.command("restore", "Bring a base backup back, ready to be started",
+                       [options](const cli::Common& common) { return restore(common, *options); });
+    command.flag("--latest", options->is_latest, "Recover to the end of the archived WAL");
+    command.option("--jobs", options->jobs, "Threads; as many as processors by default")
+        .between(1U, 64U);
     command.operand("DIR", options->directory, "The new data directory");
 }
 

@@ -2,9 +2,9 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "catalog/stored_lines.h"
 #include "pg/postmaster_file.h"
 #include "pg/recovery_state.h"
-#include "recovery/stored_lines.h"
 #include "storage/all_stores.h"
 #include "tools/cli/session.h"
 
@@ -65,10 +65,10 @@ void ask_archive(const cli::Config& config, TargetReport& report) {
     const vault::ClusterVault vault = session.open_cluster(progress.system_identifier);
     const vault::ClusterIdentity identity = session.require_identity(vault);
     report.segment_size = cli::fetch_settings(config, identity).segment_size;
-    report.place = recovery::TargetFinder(vault, report.segment_size,
-                                          recovery::read_target_line(vault, target.timeline,
-                                                                     progress.checkpoint_timeline),
-                                          segment_number_of(progress.replayed, report.segment_size))
+    report.place = catalog::TargetFinder(vault, report.segment_size,
+                                         catalog::read_target_line(vault, target.timeline,
+                                                                   progress.checkpoint_timeline),
+                                         segment_number_of(progress.replayed, report.segment_size))
                        .find(target);
 }
 

@@ -21,10 +21,6 @@ struct UnpackOptions {
     std::string object_key;   ///< the key that it had in the store; empty: its name tells
 };
 
-std::string last_component(const std::string& path) {
-    return path.substr(path.find_last_of('/') + 1);
-}
-
 /// Where an object of this name lies in the store, if it is a content of this cluster:
 /// "<file name>.<content id>", maybe with the number of a copy.
 std::optional<std::string> content_key_of(const std::string& name,
@@ -54,7 +50,7 @@ Bytes open_object(const cli::Session& session, const UnpackOptions& options, Byt
     for (const std::uint64_t system : session.systems_in_store()) {
         const vault::ClusterVault vault = session.open_cluster(system);
         const auto key = options.object_key.empty()
-                             ? content_key_of(last_component(options.path), vault.layout())
+                             ? content_key_of(base_name(options.path), vault.layout())
                              : std::optional(options.object_key);
         if (!key) throw not_a_content(options.path);
         try {

@@ -44,7 +44,7 @@ void add(inspect::VerifyReport& sum, inspect::VerifyReport&& more) {
 }
 
 void print_text(const inspect::VerifyReport& report, bool is_shallow) {
-    for (const inspect::Problem& problem : report.problems)
+    for (const catalog::Problem& problem : report.problems)
         print_line(format("{}: {}: {}", to_string(problem.kind), problem.object, problem.message));
     for (const std::string& note : report.notes) print_line(format("note: {}", note));
     const std::string extent =
@@ -64,7 +64,7 @@ void print_text(const inspect::VerifyReport& report, bool is_shallow) {
 
 void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
     cli::Json problems = cli::Json::array();
-    for (const inspect::Problem& problem : report.problems)
+    for (const catalog::Problem& problem : report.problems)
         problems.push_back({{"object", problem.object},
                             {"kind", to_string(problem.kind)},
                             {"message", problem.message}});

@@ -43,17 +43,24 @@ public:
         : host_(host), state_(host.state()) {
         pipeline_ = std::make_unique<Pipeline>(
             vault, state_, host.settings, options,
-            [this](const std::string& path, PipelineResult result) {
+            [this](const archive::FileSource& source, PipelineResult result) {
                 const std::lock_guard lock(mutex_);
-                delivered_.emplace_back(base_name(path), std::move(result));
+                delivered_.emplace_back(source.name, std::move(result));
                 changed_.notify_all();
             });
     }
 
     void submit(const std::vector<WalFile>& files) {
-        const std::uint64_t failure_count = pipeline_->failure_count();
+        std::vector<archive::FileSource> sources;
         for (const WalFile& file : files)
-            if (pipeline_->submit(host_.path(file.name), failure_count)) ++submitted_;
+            sources.push_back(archive::source_at(host_.path(file.name)));
+        submit(sources);
+    }
+
+    void submit(const std::vector<archive::FileSource>& sources) {
+        const std::uint64_t failure_count = pipeline_->failure_count();
+        for (const archive::FileSource& source : sources)
+            if (pipeline_->submit(source, failure_count)) ++submitted_;
     }
 
     /// Waits until everything submitted is delivered.
@@ -153,8 +160,7 @@ TEST_CASE("a pipeline archives a line in order, and each entry names the one bef
     CHECK(run.kinds() == std::string(12, 'a'));
     for (std::size_t i = 0; i < line.size(); ++i) {
         CHECK(run.delivered()[i].first == line[i].name);
-        CHECK(run.delivered()[i].second.identity ==
-              *archive::find_source_file(host.path(line[i].name)));
+        CHECK(run.delivered()[i].second.version == *find_file(host.path(line[i].name)));
         const auto entry = vault.entries().find(vault.layout().segment_key(line[i].name))->entry;
         CHECK(entry.predecessor.has_value() == (i > 0));
         if (i > 0) CHECK(entry.predecessor->file_name == line[i - 1].name);
@@ -449,4 +455,50 @@ TEST_CASE("closing a pipeline delivers everything that was submitted", "[pipelin
     CHECK(kinds.find_last_of('a') + 1 <= 8);
     for (std::size_t i = 0; i < kinds.find('s') && i < 8; ++i)
         CHECK(vault.entries().find(vault.layout().segment_key(line[i].name)));
+}
+
+TEST_CASE("bytes that were received are archived as a file is, files and bytes in one line",
+          "[pipeline]") {
+    MemoryStorage storage;
+    const auto vault = make_vault(storage);
+    put_test_identity(vault);
+    const auto line = make_line({.count = 6, .record_count = 40});
+    const Host host;
+    host.put_files(part(line, 0, 2));
+    std::vector<archive::FileSource> sources;
+    for (const WalFile& file : line) {
+        sources.push_back({.name = file.name, .directory = host.wal_directory()});
+        const bool is_received = sources.size() > 2;
+        if (is_received) sources.back().bytes = std::make_shared<const Bytes>(file.bytes);
+    }
+    Run run(vault, host);
+    run.submit(sources);
+    run.finish();
+    CHECK(run.kinds() == std::string(6, 'a'));
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        CHECK(run.delivered()[i].second.version.has_value() == (i < 2));
+        CHECK(equal(*fetch(vault, line[i].name), line[i].bytes));
+        const auto entry = vault.entries().find(vault.layout().segment_key(line[i].name))->entry;
+        CHECK(entry.predecessor.has_value() == (i > 0));
+    }
+    // The receiver's bytes are its own again, and unchanged.
+    CHECK(sources.back().bytes.use_count() == 1);
+    CHECK(equal(*sources.back().bytes, line.back().bytes));
+    CHECK(problems_of(verify(vault)).empty());
+}
+
+TEST_CASE("received bytes that are not what their name says are refused", "[pipeline]") {
+    MemoryStorage storage;
+    const auto vault = make_vault(storage);
+    put_test_identity(vault);
+    const auto line = make_line({.count = 2, .record_count = 40});
+    const Host host;
+    Run run(vault, host);
+    run.submit(
+        std::vector<archive::FileSource>{{.name = line[0].name,
+                                          .directory = host.wal_directory(),
+                                          .bytes = std::make_shared<const Bytes>(line[1].bytes)}});
+    run.finish();
+    CHECK(run.kinds() == "f");
+    CHECK(keys_of(storage, vault.layout().prefix() + "wal/").empty());
 }

@@ -1,10 +1,10 @@
 #include "inspect/verifier.h"
 
 #include "base/format.h"
-#include "inspected_archive.h"
 #include "storage/wrappers/forwarding_storage.h"
 #include "support/counting_storage.h"
 #include "support/faulty_storage.h"
+#include "support/inspected_archive.h"
 #include "vault/repository.h"
 
 #include <catch2/catch.hpp>
@@ -13,8 +13,8 @@
 
 using namespace walden;
 using namespace walden::test;
+using catalog::ProblemKind;
 using inspect::Depth;
-using inspect::ProblemKind;
 using inspect::VerifyReport;
 using storage::FaultyStorage;
 using storage::MemoryStorage;
@@ -48,7 +48,7 @@ private:
 
 std::vector<ProblemKind> kinds_of(const VerifyReport& report) {
     std::vector<ProblemKind> kinds;
-    for (const inspect::Problem& problem : report.problems) kinds.push_back(problem.kind);
+    for (const catalog::Problem& problem : report.problems) kinds.push_back(problem.kind);
     return kinds;
 }
 
@@ -255,7 +255,7 @@ TEST_CASE("a push that goes on during a verification raises no alarm (fault 87)"
             const std::string problems = problems_of(report);
             // Timeline 2 begins with 7, and 6 is not archived yet: that hole is real.
             if (is_new_timeline)
-                for (const inspect::Problem& problem : report.problems)
+                for (const catalog::Problem& problem : report.problems)
                     CHECK(problem.kind == ProblemKind::gap);
             else
                 CHECK(problems.empty());
