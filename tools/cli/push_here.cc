@@ -8,10 +8,10 @@
 namespace walden::cli {
 
 void push_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
-               const StorageOpener& open) {
+               storage::StoreTable stores) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - agent::Clock::now());
-    const Session session(config, std::max(left, std::chrono::milliseconds(0)), open);
+    const Session session(config, std::max(left, std::chrono::milliseconds(0)), stores);
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     archive::LocalState state = open_local_state(session, identity.system_identifier);

@@ -8,8 +8,8 @@
 
 namespace walden::cli {
 
-/// Archives the file in this process, in the storage that `open` opens, and prints warnings.
+/// Archives the file in this process, in one of `stores`, and prints warnings.
 void push_here(const Config& config, const std::string& path, agent::Clock::time_point deadline,
-               const StorageOpener& open);
+               storage::StoreTable stores);
 
 }  // namespace walden::cli

@@ -2,11 +2,11 @@
 #include "base/format.h"
 #include "catalog/problem.h"
 #include "catalog/survey.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/codec_text.h"
 #include "tools/commands/text.h"
 
@@ -199,7 +199,7 @@ cli::Json repository_json(const cli::Session& session) {
 
 int info(const cli::Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive.deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, storage::all_stores());
     cli::Json clusters = cli::Json::array();
     if (!common.is_json()) print_repository(session);
     bool is_complete = true;

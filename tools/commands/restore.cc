@@ -3,11 +3,11 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "restore/restore_run.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 
 #include <chrono>
@@ -43,7 +43,7 @@ int restore(const cli::Common& common, const RestoreOptions& options) {
     if (!options.is_latest)
         throw Error(ErrorKind::usage, "the target of the recovery is missing")
             .with_hint("--latest recovers to the end of the archived WAL.");
-    const cli::Session session(config, deadline, open_any_store);
+    const cli::Session session(config, deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster_or_only();
     const vault::BackupStore store(vault.objects(), vault.layout());
     const auto outcome = restore::find_newest_backup(store);

@@ -1,4 +1,4 @@
-#include "storage/wrappers/faulty_storage.h"
+#include "support/faulty_storage.h"
 
 #include <algorithm>
 #include <utility>
@@ -111,7 +111,7 @@ auto FaultyStorage::perform(const Verdict& verdict, const Call& call) {
 
 vault::ObjectStorage::PutOutcome FaultyStorage::put_new(const std::string& key, ByteView body) {
     const Verdict verdict = judge(StorageVerb::put_new);
-    return perform(verdict, [&] { return inner_.put_new(key, body); });
+    return perform(verdict, [&] { return inner().put_new(key, body); });
 }
 
 bool FaultyStorage::read(StorageVerb verb, Bytes& out, const std::function<bool()>& call) {
@@ -127,26 +127,26 @@ bool FaultyStorage::read(StorageVerb verb, Bytes& out, const std::function<bool(
 }
 
 bool FaultyStorage::get(const std::string& key, Bytes& out) {
-    return read(StorageVerb::get, out, [&] { return inner_.get(key, out); });
+    return read(StorageVerb::get, out, [&] { return inner().get(key, out); });
 }
 
 bool FaultyStorage::get_range(const std::string& key, std::uint64_t offset, std::size_t size,
                               Bytes& out) {
     return read(StorageVerb::get_range, out,
-                [&] { return inner_.get_range(key, offset, size, out); });
+                [&] { return inner().get_range(key, offset, size, out); });
 }
 
 std::optional<ObjectInfo> FaultyStorage::stat(const std::string& key) {
     const Verdict verdict = judge(StorageVerb::stat);
     if (verdict.mode == FaultMode::stale_absent) return std::nullopt;
-    return perform(verdict, [&] { return inner_.stat(key); });
+    return perform(verdict, [&] { return inner().stat(key); });
 }
 
 void FaultyStorage::list(const std::string& prefix, const std::string& start_after,
                          const std::function<bool(const ObjectInfo&)>& visit) {
     const Verdict verdict = judge(StorageVerb::list);
     std::vector<ObjectInfo> infos;
-    inner_.list(prefix, start_after, [&](const ObjectInfo& info) {
+    inner().list(prefix, start_after, [&](const ObjectInfo& info) {
         infos.push_back(info);
         return true;
     });
@@ -164,13 +164,9 @@ void FaultyStorage::list(const std::string& prefix, const std::string& start_aft
 void FaultyStorage::remove(std::span<const std::string> keys) {
     const Verdict verdict = judge(StorageVerb::remove);
     perform(verdict, [&] {
-        inner_.remove(keys);
+        inner().remove(keys);
         return 0;
     });
-}
-
-std::string FaultyStorage::describe() const {
-    return inner_.describe();
 }
 
 }  // namespace walden::storage

@@ -1,4 +1,4 @@
-// Times as S3, STS and the metadata services write them (ISO 8601, UTC).
+// Times as the documents of stores and their services have them (ISO 8601, UTC).
 #pragma once
 
 #include <chrono>
@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace walden::storage::s3 {
+namespace walden::storage {
 
 using TimePoint = std::chrono::system_clock::time_point;
 
@@ -16,4 +16,4 @@ using TimePoint = std::chrono::system_clock::time_point;
 /// "2026-11-22T14:32:00Z".
 [[nodiscard]] std::string iso_time(TimePoint time);
 
-}  // namespace walden::storage::s3
+}  // namespace walden::storage

@@ -1,37 +1,15 @@
-// The one door to expat, and the documents that S3 answers with.
-//
-// Nothing in a document is trusted: depth, number of elements and size are bounded, a DOCTYPE (and
-// so every entity of its own) is refused. Elements that are not known are passed over.
+// The documents that S3 answers with. Elements that are not known are passed over; what a document
+// may not be is refused by storage/http/xml.h.
 #pragma once
 
-#include "base/bytes.h"
+#include "storage/http/xml.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace walden::storage::s3 {
-
-struct XmlElement {
-    std::string name;  ///< without a namespace prefix
-    std::string text;  ///< of this element alone; white space between children is dropped
-    std::vector<XmlElement> children;
-
-    /// The first child of that name; nullptr if there is none.
-    [[nodiscard]] const XmlElement* child(std::string_view child_name) const;
-
-    /// The text of that child; empty if there is none.
-    [[nodiscard]] std::string_view text_of(std::string_view child_name) const;
-};
-
-inline constexpr std::size_t xml_depth_max = 16;
-inline constexpr std::size_t xml_size_max = std::size_t{8} << 20;
-inline constexpr std::size_t xml_element_count_max = 100'000;
-
-/// The root element; nullopt if the document is not well formed or exceeds a limit.
-[[nodiscard]] std::optional<XmlElement> parse_xml(ByteView document);
 
 /// <Error>. Fields that are not given are empty: radosgw leaves Message so.
 struct ErrorDocument {
@@ -120,8 +98,5 @@ struct AssumedRole {
 };
 
 [[nodiscard]] std::optional<AssumedRole> read_assumed_role(ByteView document);
-
-/// `text` with & < > " ' written as entities, for documents that are sent.
-[[nodiscard]] std::string escape_xml(std::string_view text);
 
 }  // namespace walden::storage::s3

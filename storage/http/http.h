@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/guarded.h"
-#include "storage/s3/sigv4.h"
+#include "storage/http/name_value.h"
 
 #include <atomic>
 #include <chrono>
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace walden::storage::s3 {
+namespace walden::storage {
 
 struct HttpSettings {
     std::chrono::milliseconds connect_timeout{10'000};
@@ -88,4 +88,4 @@ private:
 /// Retry-After: seconds or a date (RFC 9110, 10.2.3), at most a day; nullopt if absent or neither.
 [[nodiscard]] std::optional<std::chrono::milliseconds> retry_after_of(const HttpResponse& response);
 
-}  // namespace walden::storage::s3
+}  // namespace walden::storage

@@ -1,4 +1,4 @@
-#include "storage/s3/http.h"
+#include "storage/http/http.h"
 
 #include "base/error.h"
 #include "base/format.h"
@@ -10,7 +10,7 @@
 #include <cstring>
 #include <utility>
 
-namespace walden::storage::s3 {
+namespace walden::storage {
 
 namespace {
 
@@ -362,4 +362,4 @@ std::optional<std::chrono::milliseconds> retry_after_of(const HttpResponse& resp
     return std::clamp(delay, std::chrono::milliseconds(0), longest);
 }
 
-}  // namespace walden::storage::s3
+}  // namespace walden::storage

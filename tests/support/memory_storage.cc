@@ -1,4 +1,4 @@
-#include "storage/memory/memory_storage.h"
+#include "support/memory_storage.h"
 
 #include <algorithm>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "storage/wrappers/counting_storage.h"
+#include "support/counting_storage.h"
 
 namespace walden::storage {
 
@@ -16,7 +16,7 @@ auto CountingStorage::counted(Counter& counter, const Call& call) {
 }
 
 vault::ObjectStorage::PutOutcome CountingStorage::put_new(const std::string& key, ByteView body) {
-    const PutOutcome outcome = counted(puts_, [&] { return inner_.put_new(key, body); });
+    const PutOutcome outcome = counted(puts_, [&] { return inner().put_new(key, body); });
     if (outcome == PutOutcome::created) {
         ++created_;
         put_size_ += body.size();
@@ -25,7 +25,7 @@ vault::ObjectStorage::PutOutcome CountingStorage::put_new(const std::string& key
 }
 
 bool CountingStorage::get(const std::string& key, Bytes& out) {
-    const bool is_there = counted(gets_, [&] { return inner_.get(key, out); });
+    const bool is_there = counted(gets_, [&] { return inner().get(key, out); });
     if (is_there) get_size_ += out.size();
     return is_there;
 }
@@ -33,19 +33,19 @@ bool CountingStorage::get(const std::string& key, Bytes& out) {
 bool CountingStorage::get_range(const std::string& key, std::uint64_t offset, std::size_t size,
                                 Bytes& out) {
     const bool is_there =
-        counted(get_ranges_, [&] { return inner_.get_range(key, offset, size, out); });
+        counted(get_ranges_, [&] { return inner().get_range(key, offset, size, out); });
     if (is_there) get_size_ += out.size();
     return is_there;
 }
 
 std::optional<ObjectInfo> CountingStorage::stat(const std::string& key) {
-    return counted(stats_, [&] { return inner_.stat(key); });
+    return counted(stats_, [&] { return inner().stat(key); });
 }
 
 void CountingStorage::list(const std::string& prefix, const std::string& start_after,
                            const std::function<bool(const ObjectInfo&)>& visit) {
     counted(lists_, [&] {
-        inner_.list(prefix, start_after, [&](const ObjectInfo& info) {
+        inner().list(prefix, start_after, [&](const ObjectInfo& info) {
             ++listed_;
             return visit(info);
         });
@@ -53,12 +53,8 @@ void CountingStorage::list(const std::string& prefix, const std::string& start_a
 }
 
 void CountingStorage::remove(std::span<const std::string> keys) {
-    counted(removes_, [&] { inner_.remove(keys); });
+    counted(removes_, [&] { inner().remove(keys); });
     removed_ += keys.size();
-}
-
-std::string CountingStorage::describe() const {
-    return inner_.describe();
 }
 
 StorageCounts CountingStorage::counts() const {

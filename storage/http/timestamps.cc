@@ -1,4 +1,4 @@
-#include "storage/s3/timestamps.h"
+#include "storage/http/timestamps.h"
 
 #include "base/format.h"
 
@@ -6,7 +6,7 @@
 
 #include <charconv>
 
-namespace walden::storage::s3 {
+namespace walden::storage {
 
 namespace {
 
@@ -63,4 +63,4 @@ std::string iso_time(TimePoint time) {
                   parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-}  // namespace walden::storage::s3
+}  // namespace walden::storage

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/guarded.h"
-#include "vault/object_storage.h"
+#include "storage/wrappers/forwarding_storage.h"
 
 #include <cstdint>
 #include <functional>
@@ -44,10 +44,10 @@ struct Fault {
 /// A fault whose mode does not apply to the verb of its call does nothing, so a sweep over all n
 /// and all modes needs no table. Safe from several threads; with several, "the n-th" is as random
 /// as their order.
-class FaultyStorage final : public vault::ObjectStorage {
+class FaultyStorage final : public ForwardingStorage {
 public:
     /// `inner` must live longer.
-    explicit FaultyStorage(vault::ObjectStorage& inner) : inner_(inner) {}
+    explicit FaultyStorage(vault::ObjectStorage& inner) : ForwardingStorage(inner) {}
 
     /// Adds a fault; counting goes on from the calls already made. The first that applies acts.
     void inject(const Fault& fault);
@@ -75,12 +75,6 @@ public:
     void list(const std::string& prefix, const std::string& start_after,
               const std::function<bool(const vault::ObjectInfo&)>& visit) override;
     void remove(std::span<const std::string> keys) override;
-
-    [[nodiscard]] bool is_durable_once_visible() const override {
-        return inner_.is_durable_once_visible();
-    }
-
-    [[nodiscard]] std::string describe() const override;
 
 private:
     static constexpr std::size_t verb_count = 6;
@@ -111,7 +105,6 @@ private:
 
     bool read(StorageVerb verb, Bytes& out, const std::function<bool()>& call);
 
-    vault::ObjectStorage& inner_;
     Guarded<State> state_;
 };
 

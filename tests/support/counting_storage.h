@@ -1,7 +1,7 @@
 // Counts what a piece of work asks of a storage.
 #pragma once
 
-#include "vault/object_storage.h"
+#include "storage/wrappers/forwarding_storage.h"
 
 #include <atomic>
 #include <cstdint>
@@ -30,10 +30,10 @@ struct StorageCounts {
     friend bool operator==(const StorageCounts&, const StorageCounts&) = default;
 };
 
-class CountingStorage final : public vault::ObjectStorage {
+class CountingStorage final : public ForwardingStorage {
 public:
     /// `inner` must live longer.
-    explicit CountingStorage(vault::ObjectStorage& inner) : inner_(inner) {}
+    explicit CountingStorage(vault::ObjectStorage& inner) : ForwardingStorage(inner) {}
 
     PutOutcome put_new(const std::string& key, ByteView body) override;
     [[nodiscard]] bool get(const std::string& key, Bytes& out) override;
@@ -44,12 +44,6 @@ public:
               const std::function<bool(const vault::ObjectInfo&)>& visit) override;
     void remove(std::span<const std::string> keys) override;
 
-    [[nodiscard]] bool is_durable_once_visible() const override {
-        return inner_.is_durable_once_visible();
-    }
-
-    [[nodiscard]] std::string describe() const override;
-
     /// Each number is right; together they are a snapshot only while no call is running.
     [[nodiscard]] StorageCounts counts() const;
 
@@ -59,7 +53,6 @@ private:
     template <class Call>
     auto counted(Counter& counter, const Call& call);
 
-    vault::ObjectStorage& inner_;
     Counter puts_{0}, gets_{0}, get_ranges_{0}, stats_{0}, lists_{0}, removes_{0};
     Counter failures_{0}, created_{0}, listed_{0}, removed_{0}, put_size_{0}, get_size_{0};
 };
