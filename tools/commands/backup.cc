@@ -155,11 +155,13 @@ int backup(const cli::Common& common, const BackupOptions& options) {
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     const auto begin = Clock::now();
-    const vault::BackupOutcome outcome =
-        backup::run_backup(vault, settings_of(session, identity.system_identifier, options),
-                           [&](const backup::BackupProgress& progress) {
-                               cli::show_progress(progress_text(progress, Clock::now() - begin));
-                           });
+    ProgressLine line;
+    const backup::BackupObserver observer{
+        .progress = [&](const backup::BackupProgress& progress) { line.show(progress); },
+        .note = [](const std::string& note) { cli::report_note(note); },
+        .warning = [](const std::string& warning) { cli::report_warning(warning); }};
+    const vault::BackupOutcome outcome = backup::run_backup(
+        vault, settings_of(session, identity.system_identifier, options), observer);
     cli::show_progress("");
     report(common, outcome, std::chrono::duration<double>(Clock::now() - begin).count());
     for (const vault::DamagedPage& page : outcome.commit->damaged_pages)
