@@ -281,10 +281,12 @@ class Walden:
         return self.run("walden-fetch", name, target, ok=False, **options)
 
     def json(self, *arguments, ok=True):
-        """The JSON document that `walden ... --json` prints."""
+        """The JSON document that `walden ... --json` prints, without its "schema"."""
         done = self.run("walden", *arguments, "--json", ok=ok)
         try:
-            return json.loads(done.out)
+            report = json.loads(done.out)
+            check_equal(report.pop("schema"), 1, "version of the JSON document")
+            return report
         except ValueError:
             raise Failed(f"walden {' '.join(arguments)} --json printed no JSON:\n{done.text}") from None
 
