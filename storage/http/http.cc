@@ -147,11 +147,25 @@ std::string_view server_of(std::string_view url) {
     return url.substr(0, url.find_first_of("/?", scheme + 3));
 }
 
-std::string_view hint_for(CURLcode code) {
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
-        return "If the server has a certificate of its own, name the authority that signed it in "
-               "ca_file.";
-    return "";
+/// What a person may have got wrong in the address. Whoever reads it knows the settings as endpoint
+/// and ca_file.
+std::string_view hint_for(CURLcode code, std::string_view url) {
+    const bool is_tls = url.starts_with("https://");
+    switch (static_cast<int>(code)) {
+        case CURLE_PEER_FAILED_VERIFICATION:
+            return "If the server has a certificate of its own, name the authority that signed it "
+                   "in ca_file.";
+        case CURLE_COULDNT_RESOLVE_HOST: return "Check the host's name in endpoint, and region.";
+        case CURLE_COULDNT_CONNECT: return "Nobody listens there: check host and port in endpoint.";
+        case CURLE_GOT_NOTHING:
+        case CURLE_WEIRD_SERVER_REPLY:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_RECV_ERROR:
+            return is_tls ? "" : "If this port speaks TLS, endpoint begins with https://.";
+        case CURLE_SSL_CONNECT_ERROR:
+            return "If this port speaks plain HTTP, endpoint begins with http://.";
+        default: return "";
+    }
 }
 
 }  // namespace
@@ -242,7 +256,7 @@ void HttpClient::Handle::fail(CURLcode code, const HttpRequest& request, const E
                                                server, exchange.answer_size_max));
     const std::string_view detail = error_text[0] != '\0' ? error_text : curl_easy_strerror(code);
     throw Error(kind_of(code), format("{} {}: {}", request.method, server, trimmed(detail)))
-        .with_hint(std::string(hint_for(code)));
+        .with_hint(std::string(hint_for(code, request.url)));
 }
 
 /// A handle taken from the idle ones, and given back when its request is over.

@@ -25,7 +25,8 @@ FencingProof prove_fencing(const StoreSettings& settings, const std::string& key
     try {
         return probe_fencing(storage, key);
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage) throw;
+        // corrupt: it says that it has taken the second body, and keeps the first.
+        if (error.kind() != ErrorKind::usage && error.kind() != ErrorKind::corrupt) throw;
         return {.is_proven = false, .reason = error.message()};
     }
 }
@@ -41,12 +42,14 @@ StepwiseProof prove_completion(const StoreSettings& settings, const std::string&
         if (second == Outcome::already_present) return {.outcome = "conditional", .note = ""};
         return {.outcome = "unconditional",
                 .note =
-                    "The store ignores the condition on multipart uploads; walden looks first "
-                    "there."};
+                    "The store ignores the condition on multipart uploads, so walden asks whether "
+                    "the object exists before it completes one."};
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::usage) throw;
         return {.outcome = "unsupported",
-                .note = "The store has no multipart uploads: set multipart_threshold = \"64MiB\"."};
+                .note =
+                    "The store has no multipart uploads: set multipart_threshold = \"64MiB\" in "
+                    "[store]."};
     }
 }
 

@@ -27,6 +27,23 @@ wal::SegmentSize segment_size_of(const vault::ClusterIdentity& identity) {
     return *size;
 }
 
+/// What to do about a secret that cannot be loaded.
+std::string key_advice(const crypto::KeySource& source, const Error& error) {
+    if (!error.hint().empty()) return error.hint();
+    if (std::holds_alternative<crypto::KeyCommand>(source))
+        return "Run the command by hand, as the user of the server, to see why.";
+    if (std::holds_alternative<crypto::KeyEnvironment>(source))
+        return "It must be set for the server, whose commands inherit it, and here.";
+    if (error.kind() == ErrorKind::denied)
+        return "Run this as the user of the server, who owns the key: \"sudo -u postgres walden "
+               "...\".";
+    if (error.kind() == ErrorKind::not_found)
+        return "Bring the copy that was kept elsewhere. If there is none, another key of this "
+               "repository makes a new one: \"walden keys --unlock-by-passphrase add --key-file "
+               "FILE\".";
+    return "It may be a damaged copy. \"walden keys test --key-file FILE\" tries another one.";
+}
+
 /// Loads the configured secret. A key file that is missing or open to others is a mistake of the
 /// configuration, not a store without an object; a key service that fails may succeed later.
 crypto::UnlockSecret load_secret(const Config& config) {
@@ -40,10 +57,7 @@ crypto::UnlockSecret load_secret(const Config& config) {
                                    : ErrorKind::usage;
         throw Error(kind, format("key: {}", error.message()))
             .with_detail(error.detail())
-            .with_hint(!error.hint().empty()
-                           ? error.hint()
-                           : "If this key is lost, another one opens the repository: see \"walden "
-                             "keys --unlock-by-passphrase add\".");
+            .with_hint(key_advice(*config.encryption.key_source, error));
     }
 }
 
@@ -61,11 +75,23 @@ storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
     return options;
 }
 
-Session::Session(Config config, std::chrono::milliseconds deadline, storage::StoreTable stores,
+Patience typed(std::chrono::milliseconds deadline) {
+    Patience patience(deadline);
+    patience.first_attempt_count = 2;
+    return patience;
+}
+
+Session::Session(Config config, Patience patience, storage::StoreTable stores,
                  const std::function<void()>& on_retry)
     : config_(std::move(config)), kind_(storage::kind_of(stores, config_.store.url)) {
-    const storage::RetryOptions retry = retry_options(deadline, on_retry);
+    const storage::RetryOptions retry = retry_options(patience.deadline, on_retry);
     backend_ = kind_.open(config_.store, retry);
+    if (patience.first_attempt_count != 0) {
+        storage::RetryOptions first = retry;
+        first.attempt_count_max = patience.first_attempt_count;
+        storage::RetryingStorage storage(*backend_, first);
+        static_cast<void>(vault::Repository::read_descriptor(storage));
+    }
     storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry);
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.repository_id, .encryption = config_.encryption.is_enabled},

@@ -20,16 +20,31 @@ namespace walden::cli {
 [[nodiscard]] storage::RetryOptions retry_options(
     std::chrono::milliseconds deadline, const std::function<void()>& on_retry = [] {});
 
+/// How long attempts go on, and how often the store is asked for its first answer.
+struct Patience {
+    /// Implicit: most callers have a deadline and nothing else.
+    template <class Rep, class Period>
+    Patience(std::chrono::duration<Rep, Period> time)
+        : deadline(std::chrono::duration_cast<std::chrono::milliseconds>(time)) {}
+
+    std::chrono::milliseconds deadline;  ///< from now
+    /// Of a store that has not answered yet; 0: as later.
+    unsigned first_attempt_count = 0;
+};
+
+/// For a command that a person types: an address that is wrong is said at once, instead of after
+/// eight attempts.
+[[nodiscard]] Patience typed(std::chrono::milliseconds deadline);
+
 /// An open repository. Movable; what it hands out refers to it.
 class Session {
 public:
-    /// Opens storage and repository as configured. Attempts go on until `deadline` from now;
+    /// Opens storage and repository as configured. Attempts go on as long as `patience` says;
     /// `on_retry` is called before each but the first, from any thread. Throws what opening the
     /// store and Repository::open throw; Error(usage) if the repository is known to lie in a store
     /// that does not fence, and the configuration does not accept that.
     Session(
-        Config config, std::chrono::milliseconds deadline,
-        storage::StoreTable stores = storage::local_stores(),
+        Config config, Patience patience, storage::StoreTable stores = storage::local_stores(),
         const std::function<void()>& on_retry = [] {});
 
     [[nodiscard]] const Config& config() const { return config_; }

@@ -34,7 +34,7 @@ bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
 int adopt(const cli::Common& common, const AdoptOptions& options) {
     const std::uint32_t timeline = options.timeline;
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive.deadline, storage::all_stores());
+    const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     if (!is_known(vault, timeline))

@@ -6,6 +6,7 @@
 #include "base/large_memory.h"
 #include "storage/all_stores.h"
 #include "tools/cli/agent_place.h"
+#include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/cli/version.h"
@@ -209,15 +210,21 @@ bool is_lock_free_within(const std::string& path, std::chrono::milliseconds pati
     return true;
 }
 
-int stop_agent(const cli::Config& config) {
+int stop_agent(const cli::Config& config, const cli::Common& common) {
+    const auto report = [&](std::string_view text, bool has_run) {
+        if (common.is_json())
+            cli::print_json({{"running", false}, {"stopped", has_run}});
+        else
+            print_line(text);
+        return cli::exit_good;
+    };
     const agent::AskResult result =
         agent::ask({.caller = cli::agent_caller(config), .type = agent::MessageType::stop},
                    {.socket_path = cli::agent_socket_path(config),
                     .deadline = agent::Clock::now() + stop_deadline,
                     .user = cli::agent_user(config)});
     if (result.outcome == agent::AskOutcome::absent) {
-        print_line("no agent runs");
-        return 0;
+        return report("no agent runs", false);
     }
     // Whoever takes the lock knows that it has gone; one that was leaving anyway closes connections
     // without a word.
@@ -226,13 +233,12 @@ int stop_agent(const cli::Config& config) {
     if (!is_lock_free_within(cli::agent_lock_path(config), patience))
         throw Error(ErrorKind::unavailable,
                     result.text.empty() ? "the agent has not stopped yet" : result.text);
-    print_line("the agent has stopped");
-    return 0;
+    return report("the agent has stopped", true);
 }
 
 int run_or_stop(const cli::Common& common, const AgentOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    return options.stops ? stop_agent(config) : run_agent(config, options);
+    return options.stops ? stop_agent(config, common) : run_agent(config, options);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ std::string sweep_text(const storage::StoreKind& kind, const ExpireOptions& opti
 int expire(const cli::Common& common, const ExpireOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     // Proves that the store is ours before anything in it is touched.
-    const cli::Session session(config, config.archive.deadline, storage::all_stores());
+    const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());
     const storage::StoreKind& kind = session.store_kind();
     const auto observe = [&](const storage::Leftover& leftover) {
         if (common.is_json()) return;

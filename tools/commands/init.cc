@@ -72,8 +72,12 @@ void ensure_repository(const cli::Config& config, const InitOptions& options, In
     const storage::StoreKind& kind = storage::kind_of(storage::all_stores(), config.store.url);
     if (kind.create != nullptr) kind.create(config.store);
     const auto backend = kind.open(config.store, storage::one_attempt());
+    storage::RetryOptions first = cli::retry_options(config.archive.deadline);
+    first.attempt_count_max = cli::typed(config.archive.deadline).first_attempt_count;
+    storage::RetryingStorage asked_first(*backend, first);
+    if (vault::Repository::read_descriptor(asked_first)) return;
+
     storage::RetryingStorage storage(*backend, cli::retry_options(config.archive.deadline));
-    if (vault::Repository::read_descriptor(storage)) return;
 
     vault::Repository::require_empty(storage);
     const std::string probe = format("{}{}", vault::check_prefix, to_hex(random_array<8>()));
@@ -193,7 +197,7 @@ int init(const cli::Common& common, const InitOptions& options) {
     require_owner_of(config.pgdata);
     InitResult result;
     ensure_repository(config, options, result);
-    const cli::Session session(config, config.archive.deadline, storage::all_stores());
+    const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());
     ensure_cluster(session, options, result);
     make_commands(config, result);
     if (!common.is_json()) {

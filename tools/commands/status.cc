@@ -110,6 +110,12 @@ void print_text(const Report& report) {
     print_target(report.target, report.replay_us());
 }
 
+/// null for what has never been.
+cli::Json moment_json(std::uint64_t unix_seconds) {
+    return unix_seconds == 0 ? cli::Json()
+                             : cli::Json(json_time(static_cast<std::int64_t>(unix_seconds)));
+}
+
 void print_json(const Report& report) {
     const agent::AgentStatus& agent = report.status;
     const archive::LookAheadStatus& s = agent.archive;
@@ -121,19 +127,20 @@ void print_json(const Report& report) {
         json["ready"]["durable"] = s.ahead_count;
         json["version"] = agent.version;
         json["pid"] = agent.pid;
-        json["started_at"] = agent.started_at;
+        json["started_at"] = moment_json(agent.started_at);
         json["in_flight"] = s.in_flight;
         json["memory_in_use"] = s.memory_in_use;
         json["memory_resident"] = agent.memory_resident;
-        json["archived"] = {{"count", s.archived_count},  {"present", s.present_count},
-                            {"plain_size", s.plain_size}, {"stored_size", s.stored_size},
-                            {"last", s.last_archived},    {"last_at", s.last_archived_at}};
+        json["archived"] = {
+            {"count", s.archived_count},  {"present", s.present_count},
+            {"plain_size", s.plain_size}, {"stored_size", s.stored_size},
+            {"last", s.last_archived},    {"last_at", moment_json(s.last_archived_at)}};
         json["not_as_wal"] = {{"count", s.fallback_count}, {"last", s.last_fallback}};
         json["last_minute"] = {{"count", s.recent_count}, {"plain_size", s.recent_plain_size}};
         json["failures"] = {{"count", s.failure_count},
                             {"retries", s.retry_count},
                             {"last", s.last_failure},
-                            {"last_at", s.last_failure_at}};
+                            {"last_at", moment_json(s.last_failure_at)}};
         json["recovery"] = recovery_json(agent.recovery);
     }
     json["recovery_target"] = target_json(report.target, report.replay_us());

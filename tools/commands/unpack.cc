@@ -78,7 +78,7 @@ void write_output(const std::string& path, ByteView plain) {
 
 int unpack(const cli::Common& common, const UnpackOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.fetch.deadline, storage::all_stores());
+    const cli::Session session(config, cli::typed(config.fetch.deadline), storage::all_stores());
     const auto object = read_file(options.path, vault::ObjectStorage::object_size_max);
     if (!object) throw Error(ErrorKind::not_found, format("there is no file \"{}\"", options.path));
     const Bytes plain = in_context([&] { return format("unpack \"{}\"", options.path); },

@@ -23,6 +23,7 @@ public:
         ignores_condition,  ///< versitygw, mocks: every writer "wins", the last one stays
         looks_first,        ///< right in turn, not at once
         lies,               ///< refuses the second, and yet keeps its bytes
+        pretends,           ///< tells the second that it has written, and keeps the first
     };
 
     LeakyStorage(MemoryStorage& memory, Leak leak)
@@ -36,6 +37,7 @@ public:
             memory_.overwrite(key, body);
         const bool is_refused =
             is_there && (leak_ == Leak::lies || (leak_ == Leak::looks_first && !is_race));
+        if (leak_ == Leak::pretends) return PutOutcome::created;
         return is_refused ? PutOutcome::already_present : PutOutcome::created;
     }
 
@@ -65,14 +67,17 @@ TEST_CASE("a store that creates only if absent is found to fence, and left as it
 
 TEST_CASE("each way of not fencing is found out (faults 20, 21)", "[storage][fencing]") {
     using Leak = LeakyStorage::Leak;
-    MemoryStorage memory[3];
+    MemoryStorage memory[4];
     LeakyStorage ignoring(memory[0], Leak::ignores_condition);
     LeakyStorage looking(memory[1], Leak::looks_first);
     LeakyStorage lying(memory[2], Leak::lies);
+    LeakyStorage pretending(memory[3], Leak::pretends);
     CHECK(probe_fencing(ignoring, "k").reason == "the second of two writers was let in");
     CHECK(probe_fencing(looking, "k").reason == "16 of 16 writers at once were let in");
     CHECK(probe_fencing(lying, "k").reason ==
           "the second of two writers replaced the object of the first");
+    CHECK(probe_fencing(pretending, "k").reason ==
+          "the second of two writers was told that it had written, and had not");
     CHECK_FALSE(probe_fencing(ignoring, "k").is_proven);
 }
 

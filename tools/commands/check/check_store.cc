@@ -24,13 +24,13 @@ void check_fencing(const cli::Session& session, Checker& checker) {
         storage.remove(keys);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::denied) throw;
-        checker.ok("this host may not delete from the store, as it should be");
+        checker.ok("store.removal", "this host cannot delete from the store, which is recommended");
     }
     if (is_fenced)
-        checker.ok(format("store {} can be written to and refuses to overwrite",
-                          session.config().store.url));
+        checker.ok("store.fencing", format("store {} can be written to and refuses to overwrite",
+                                           session.config().store.url));
     else
-        checker.problem("the store let an existing object be created again",
+        checker.problem("store.fencing", "the store let an existing object be created again",
                         "It cannot keep two servers from overwriting each other.");
 }
 
@@ -47,9 +47,10 @@ void check_leftovers(const cli::Session& session, Checker& checker) {
         example = format("{} of {}", leftover.key, storage::iso_time(leftover.begun));
     }
     if (old_count == 0)
-        checker.ok(format("no {} is older than a day", kind.leftover_name));
+        checker.ok("store.leftovers", format("no {} is older than a day", kind.leftover_name));
     else
         checker.warning(
+            "store.leftovers",
             format("{} {} older than a day, such as {}", count_text(old_count, kind.leftover_name),
                    old_count == 1 ? "is" : "are", example),
             std::string(kind.leftover_hint));
@@ -58,8 +59,8 @@ void check_leftovers(const cli::Session& session, Checker& checker) {
 }  // namespace
 
 void check_store(const cli::Session& session, Checker& checker) {
-    checker.group([&] { check_fencing(session, checker); });
-    checker.group([&] { check_leftovers(session, checker); });
+    checker.group("store.fencing", [&] { check_fencing(session, checker); });
+    checker.group("store.leftovers", [&] { check_leftovers(session, checker); });
 }
 
 }  // namespace walden::commands
