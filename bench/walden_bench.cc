@@ -2,17 +2,18 @@
 // peers. bench/README.md says how.
 #include "base/error.h"
 #include "base/file.h"
-#include "bench/archive_driver.h"
+#include "base/format.h"
 #include "bench/child_process.h"
-#include "bench/latency_proxy.h"
 #include "bench/page_ratio.h"
 #include "bench/ratio.h"
+#include "bench/servers_driver.h"
 #include "bench/stages.h"
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 namespace {
 
@@ -81,27 +82,17 @@ int run(int argc, char** argv) {
     walden::bench::PageRatioOptions page_options;
     CLI::App* pages = add_pages_command(app, page_options);
 
-    // The driver reads its own arguments and has its own help.
-    CLI::App* archive =
-        app.add_subcommand("archive", "Archiving by PostgreSQL itself, beside the peers")
-            ->prefix_command();
-    archive->set_help_flag();
-    CLI::App* recover =
-        app.add_subcommand("recover", "Recovery by PostgreSQL itself, beside the peers")
-            ->prefix_command();
-    recover->set_help_flag();
-    walden::bench::LatencyProxyOptions proxy_options;
-    CLI::App* proxy = app.add_subcommand("proxy", "A TCP proxy that adds latency, for \"archive\"");
-    proxy->add_option("--upstream", proxy_options.upstream_port, "Port of the server")->required();
-    proxy->add_option("--port-file", proxy_options.port_file, "Gets the proxy's port")->required();
-    proxy->add_option("--window", proxy_options.window, "Bytes under way in each direction")
-        ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
+    // The drivers read their own arguments and have their own help.
+    const std::pair<const char*, const char*> drivers[] = {
+        {"archive", "Archiving by PostgreSQL itself, beside the peers"},
+        {"recover", "Recovery by PostgreSQL itself, beside the peers"}};
+    for (const auto& [name, text] : drivers)
+        app.add_subcommand(name, text)->prefix_command()->set_help_flag();
     CLI11_PARSE(app, argc, argv);
-    if (archive->parsed())
-        walden::bench::become_archive_driver("archive.py", options.programs, archive->remaining());
-    if (recover->parsed())
-        walden::bench::become_archive_driver("recover.py", options.programs, recover->remaining());
-    if (proxy->parsed()) walden::bench::run_latency_proxy(proxy_options);
+    for (const auto& [name, text] : drivers)
+        if (const CLI::App* driver = app.get_subcommand(name); driver->parsed())
+            walden::bench::become_servers_driver(walden::format("{}.py", name), options.programs,
+                                                 driver->remaining());
     if (stages->parsed()) walden::bench::run_stages(options);
     if (once->parsed()) walden::bench::encode_once(once_method, once_path);
     if (pages->parsed()) return walden::bench::run_page_ratio(page_options) ? 0 : 1;

@@ -1,5 +1,5 @@
 // walden-fetch: PostgreSQL's restore_command.
-#include "storage/store_url.h"
+#include "storage/store_settings.h"
 #include "tools/cli/fetch_by_agent.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
@@ -22,10 +22,10 @@ int fetch(const cli::Arguments& arguments) {
     // Mostly the file is there already, and this program is small because it does nothing else.
     if (const auto code = cli::fetch_by_agent(config, file_name, path)) return *code;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        began_at + config.fetch_deadline - Clock::now());
+        began_at + config.fetch.deadline - Clock::now());
     // Both have the same exit codes from their first instruction on.
     cli::become_program(
-        storage::is_directory_url(config.store_url) ? "walden-worker" : "walden",
+        storage::is_directory_url(config.store.url) ? "walden-worker" : "walden",
         {"fetch", "--config", config.path, "--patience",
          std::to_string(std::max<std::int64_t>(left.count(), 1)), "--", file_name, path});
 }

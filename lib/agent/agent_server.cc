@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,20 +22,10 @@ constexpr std::chrono::seconds answer_deadline{5};
 constexpr std::chrono::seconds look_interval{5};
 constexpr std::chrono::milliseconds shortest_look{10};
 
-/// What tells one data directory from another in its place: the directory's inode is kept by
-/// initdb, the control file's is not.
-archive::SourceIdentity identify(const std::string& pgdata) {
-    struct stat directory {};
-
-    archive::SourceIdentity identity;
-    if (::stat(pgdata.c_str(), &directory) != 0) return identity;
-    identity.device = directory.st_dev;
-    identity.inode = directory.st_ino;
-
-    struct stat control {};
-
-    if (::stat((pgdata + "/global/pg_control").c_str(), &control) == 0) identity.size = 1;
-    return identity;
+/// The directory, if it is a data directory; nullopt otherwise.
+std::optional<FileIdentity> find_data_directory(const std::string& pgdata) {
+    if (!find_file(pgdata + "/global/pg_control")) return std::nullopt;
+    return find_directory(pgdata);
 }
 
 /// VmRSS of this process, bytes; 0 if unknown.
@@ -77,7 +66,7 @@ Server::Server(FileDescriptor listener, Services services, ServerOptions options
     : listener_(std::move(listener)),
       services_(services),
       options_(std::move(options)),
-      data_directory_(identify(options_.pgdata)),
+      data_directory_(find_data_directory(options_.pgdata)),
       started_at_(static_cast<std::uint64_t>(std::time(nullptr))),
       last_used_(Clock::now()) {
     threads_.reserve(options_.connection_count);
@@ -107,7 +96,7 @@ void Server::leave(LeaveReason reason) {
 }
 
 bool Server::has_data_directory() const {
-    return data_directory_.size != 0 && identify(options_.pgdata) == data_directory_;
+    return data_directory_ && find_data_directory(options_.pgdata) == data_directory_;
 }
 
 LeaveReason Server::wait() {
@@ -229,8 +218,7 @@ std::optional<Declined> Server::find_objection(const Question& question) {
     return declined;
 }
 
-Server::Reply Server::answer_question(const Question& question,
-                                      const ArchiveService::KeepWaiting& keep_waiting) {
+Server::Reply Server::answer_question(const Question& question, const KeepWaiting& keep_waiting) {
     if (const auto objection = find_objection(question)) return {encode_declined(*objection)};
     switch (question.type) {
         case MessageType::archive: return {answer_archive(question, keep_waiting)};
@@ -259,18 +247,19 @@ void Server::note_use() {
     last_used_ = Clock::now();
 }
 
-Bytes Server::answer_archive(const Question& question,
-                             const ArchiveService::KeepWaiting& keep_waiting) {
+Bytes Server::answer_archive(const Question& question, const KeepWaiting& keep_waiting) {
     note_use();
     const auto answer =
-        services_.archive.archive(question.file_name, question.identity, keep_waiting);
+        services_.archive.archive(question.file_name, question.file_version, keep_waiting);
     if (!answer) return {};
-    if (const auto* archived = std::get_if<Archived>(&*answer)) return encode_archived(*archived);
-    if (const auto* declined = std::get_if<Declined>(&*answer)) return encode_declined(*declined);
+    if (const auto* archived = std::get_if<archive::Archived>(&*answer))
+        return encode_archived(*archived);
+    if (const auto* other = std::get_if<archive::OtherFile>(&*answer))
+        return encode_declined({.reason = DeclineReason::file, .text = other->text});
     return encode_failed(std::get<Error>(*answer));
 }
 
-Bytes Server::answer_flush(const ArchiveService::KeepWaiting& keep_waiting) {
+Bytes Server::answer_flush(const KeepWaiting& keep_waiting) {
     note_use();
     const auto answer = services_.archive.flush(keep_waiting);
     if (!answer) return {};
@@ -278,10 +267,9 @@ Bytes Server::answer_flush(const ArchiveService::KeepWaiting& keep_waiting) {
     return encode_failed(std::get<Error>(*answer));
 }
 
-Server::Reply Server::answer_fetch(const Question& question,
-                                   const ArchiveService::KeepWaiting& keep_waiting) {
+Server::Reply Server::answer_fetch(const Question& question, const KeepWaiting& keep_waiting) {
     // A clone that shares the configuration of its original is another server's recovery.
-    if (identify_directory(options_.pgdata + "/pg_wal") != question.directory)
+    if (find_directory(options_.pgdata + "/pg_wal") != question.directory)
         return {encode_declined(
             {.reason = DeclineReason::file,
              .text = format("the agent serves the server in \"{}\"", options_.pgdata)})};
@@ -305,13 +293,12 @@ void Server::stop_working_ahead() {
 }
 
 AgentStatus Server::status() {
-    AgentStatus status = services_.archive.status();
-    status.recovery = services_.recovery.status();
-    status.version = options_.self.version;
-    status.pid = static_cast<std::uint64_t>(::getpid());
-    status.started_at = started_at_;
-    status.memory_resident = resident_memory();
-    return status;
+    return {.version = options_.self.version,
+            .pid = static_cast<std::uint64_t>(::getpid()),
+            .started_at = started_at_,
+            .memory_resident = resident_memory(),
+            .archive = services_.archive.status(),
+            .recovery = services_.recovery.status()};
 }
 
 }  // namespace walden::agent

@@ -1,8 +1,11 @@
 // The agent's front: takes questions from a socket and has them answered.
 #pragma once
 
-#include "agent/archive_service.h"
+#include "agent/protocol.h"
 #include "agent/unix_socket.h"
+#include "archive/look_ahead.h"
+#include "base/awaiter.h"
+#include "base/file_identity.h"
 #include "recovery/prefetcher.h"
 
 #include <atomic>
@@ -35,7 +38,7 @@ enum class LeaveReason : std::uint8_t {
 
 /// What answers the questions; both must outlive the server.
 struct Services {
-    ArchiveService& archive;
+    archive::LookAhead& archive;
     recovery::Prefetcher& recovery;
 };
 
@@ -67,13 +70,10 @@ private:
 
     void serve();
     void answer(int fd);
-    [[nodiscard]] Reply answer_question(const Question& question,
-                                        const ArchiveService::KeepWaiting& keep_waiting);
-    [[nodiscard]] Bytes answer_archive(const Question& question,
-                                       const ArchiveService::KeepWaiting& keep_waiting);
-    [[nodiscard]] Bytes answer_flush(const ArchiveService::KeepWaiting& keep_waiting);
-    [[nodiscard]] Reply answer_fetch(const Question& question,
-                                     const ArchiveService::KeepWaiting& keep_waiting);
+    [[nodiscard]] Reply answer_question(const Question& question, const KeepWaiting& keep_waiting);
+    [[nodiscard]] Bytes answer_archive(const Question& question, const KeepWaiting& keep_waiting);
+    [[nodiscard]] Bytes answer_flush(const KeepWaiting& keep_waiting);
+    [[nodiscard]] Reply answer_fetch(const Question& question, const KeepWaiting& keep_waiting);
     [[nodiscard]] AgentStatus status();
     [[nodiscard]] bool is_working();
     void stop_working_ahead();
@@ -88,7 +88,7 @@ private:
     FileDescriptor listener_;
     const Services services_;
     const ServerOptions options_;
-    const archive::SourceIdentity data_directory_;
+    const std::optional<FileIdentity> data_directory_;  ///< while it is one
     const std::uint64_t started_at_;
 
     std::mutex mutex_;

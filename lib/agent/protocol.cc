@@ -1,7 +1,5 @@
 #include "agent/protocol.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cassert>
 
@@ -32,12 +30,14 @@ bool is_question(std::uint16_t type) {
 /// The numbers of a status in the order of the message.
 template <class Status, class Visit>
 void for_each_number(Status& status, const Visit& visit) {
+    auto& archive = status.archive;
     for (auto* number :
-         {&status.pid, &status.started_at, &status.ready_count, &status.ready_oldest_age,
-          &status.ahead_count, &status.in_flight, &status.memory_in_use, &status.memory_resident,
-          &status.archived_count, &status.present_count, &status.failure_count, &status.retry_count,
-          &status.plain_size, &status.stored_size, &status.fallback_count, &status.recent_count,
-          &status.recent_plain_size, &status.last_archived_at, &status.last_failure_at})
+         {&status.pid, &status.started_at, &archive.ready_count, &archive.ready_oldest_age,
+          &archive.ahead_count, &archive.in_flight, &archive.memory_in_use, &status.memory_resident,
+          &archive.archived_count, &archive.present_count, &archive.failure_count,
+          &archive.retry_count, &archive.plain_size, &archive.stored_size, &archive.fallback_count,
+          &archive.recent_count, &archive.recent_plain_size, &archive.last_archived_at,
+          &archive.last_failure_at})
         visit(*number);
     auto& recovery = status.recovery;
     for (auto* number : {&recovery.question_count, &recovery.prefetched_count,
@@ -52,9 +52,9 @@ void for_each_number(Status& status, const Visit& visit) {
 /// Its texts likewise.
 template <class Status, class Visit>
 void for_each_text(Status& status, const Visit& visit) {
-    for (auto* text : {&status.last_archived, &status.last_fallback, &status.last_failure,
-                       &status.recovery.last_delivered, &status.recovery.last_in_archive,
-                       &status.recovery.last_failure})
+    for (auto* text : {&status.archive.last_archived, &status.archive.last_fallback,
+                       &status.archive.last_failure, &status.recovery.last_delivered,
+                       &status.recovery.last_in_archive, &status.recovery.last_failure})
         visit(*text);
 }
 
@@ -90,11 +90,11 @@ Bytes encode_question(const Question& question) {
     writer.write(question.caller.configuration);
     if (question.type == MessageType::archive) {
         write_cut(writer, question.file_name);
-        writer.write(question.identity.device);
-        writer.write(question.identity.inode);
-        writer.write(question.identity.size);
-        writer.write(static_cast<std::uint64_t>(question.identity.modified_seconds));
-        writer.write(static_cast<std::uint64_t>(question.identity.modified_nanoseconds));
+        writer.write(question.file_version.file.device);
+        writer.write(question.file_version.file.inode);
+        writer.write(question.file_version.stamp.size);
+        writer.write(static_cast<std::uint64_t>(question.file_version.stamp.modified_seconds));
+        writer.write(static_cast<std::uint64_t>(question.file_version.stamp.modified_nanoseconds));
     }
     if (question.type == MessageType::fetch) {
         write_cut(writer, question.file_name);
@@ -113,12 +113,12 @@ std::optional<Question> decode_question(const MessageHeader& header, ByteView bo
     question.caller.configuration = reader.read<std::uint64_t>();
     if (question.type == MessageType::archive) {
         question.file_name = reader.read_text();
-        question.identity.device = reader.read<std::uint64_t>();
-        question.identity.inode = reader.read<std::uint64_t>();
-        question.identity.size = reader.read<std::uint64_t>();
-        question.identity.modified_seconds =
+        question.file_version.file.device = reader.read<std::uint64_t>();
+        question.file_version.file.inode = reader.read<std::uint64_t>();
+        question.file_version.stamp.size = reader.read<std::uint64_t>();
+        question.file_version.stamp.modified_seconds =
             static_cast<std::int64_t>(reader.read<std::uint64_t>());
-        question.identity.modified_nanoseconds =
+        question.file_version.stamp.modified_nanoseconds =
             static_cast<std::int64_t>(reader.read<std::uint64_t>());
     }
     if (question.type == MessageType::fetch) {
@@ -136,14 +136,7 @@ std::optional<std::string> decode_caller_version(ByteView body) {
     return version;
 }
 
-std::optional<DirectoryIdentity> identify_directory(const std::string& path) {
-    struct stat status {};
-
-    if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
-    return DirectoryIdentity{.device = status.st_dev, .inode = status.st_ino};
-}
-
-Bytes encode_archived(const Archived& archived) {
+Bytes encode_archived(const archive::Archived& archived) {
     Bytes body;
     ByteWriter writer(body);
     writer.write(static_cast<std::uint8_t>(archived.outcome));
@@ -153,9 +146,9 @@ Bytes encode_archived(const Archived& archived) {
     return encode_message(MessageType::archived, body);
 }
 
-std::optional<Archived> decode_archived(ByteView body) {
+std::optional<archive::Archived> decode_archived(ByteView body) {
     ByteReader reader(body);
-    Archived archived;
+    archive::Archived archived;
     const auto outcome = reader.read<std::uint8_t>();
     if (outcome > static_cast<std::uint8_t>(archive::ArchiveOutcome::already_stored))
         return std::nullopt;
@@ -219,7 +212,7 @@ std::optional<std::uint64_t> decode_flushed(ByteView body) {
 }
 
 Bytes encode_fetched(const recovery::Delivery& delivery) {
-    const recovery::FileStamp& stamp = delivery.file->stamp();
+    const FileStamp& stamp = delivery.file->stamp();
     Bytes body;
     ByteWriter writer(body);
     writer.write(static_cast<std::uint8_t>(delivery.origin));
@@ -246,7 +239,7 @@ Bytes encode_status(const AgentStatus& status) {
     ByteWriter writer(body);
     write_cut(writer, status.version);
     for_each_number(status, [&](std::uint64_t number) { writer.write(number); });
-    writer.write(static_cast<std::uint64_t>(status.ready_growth));
+    writer.write(static_cast<std::uint64_t>(status.archive.ready_growth));
     for_each_text(status, [&](const std::string& text) { write_cut(writer, text); });
     return encode_message(MessageType::status_report, body);
 }
@@ -256,7 +249,7 @@ std::optional<AgentStatus> decode_status(ByteView body) {
     AgentStatus status;
     status.version = reader.read_text();
     for_each_number(status, [&](std::uint64_t& number) { number = reader.read<std::uint64_t>(); });
-    status.ready_growth = static_cast<std::int64_t>(reader.read<std::uint64_t>());
+    status.archive.ready_growth = static_cast<std::int64_t>(reader.read<std::uint64_t>());
     for_each_text(status, [&](std::string& text) { text = reader.read_text(); });
     return exactly(reader, std::move(status));
 }

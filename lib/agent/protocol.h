@@ -36,10 +36,10 @@
 // another one than the agent is declined, and does the work himself.
 #pragma once
 
-#include "archive/archive_settings.h"
-#include "archive/source_file.h"
+#include "archive/look_ahead_answer.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/file_identity.h"
 #include "recovery/prefetch_answer.h"
 
 #include <cstdint>
@@ -89,23 +89,12 @@ struct Caller {
     std::uint64_t configuration = 0;
 };
 
-/// Which directory a path meant to the one who asks.
-struct DirectoryIdentity {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-
-    friend bool operator==(const DirectoryIdentity&, const DirectoryIdentity&) = default;
-};
-
-/// nullopt if there is none, or it is none.
-[[nodiscard]] std::optional<DirectoryIdentity> identify_directory(const std::string& path);
-
 struct Question {
     Caller caller;
     MessageType type = MessageType::status;
-    std::string file_name{};             ///< of archive and fetch: as in pg_wal
-    archive::SourceIdentity identity{};  ///< of archive: which file that is
-    DirectoryIdentity directory{};       ///< of fetch: where the file is wanted
+    std::string file_name{};     ///< of archive and fetch: as in pg_wal
+    FileVersion file_version{};  ///< of archive: which file that is
+    FileIdentity directory{};    ///< of fetch: where the file is wanted
 };
 
 /// The whole message.
@@ -117,14 +106,9 @@ struct Question {
 /// Of a question of any protocol version: the asker's.
 [[nodiscard]] std::optional<std::string> decode_caller_version(ByteView body);
 
-struct Archived {
-    archive::ArchiveOutcome outcome = archive::ArchiveOutcome::stored;
-    std::vector<std::string> warnings;
-};
-
 /// Long texts and long lists are cut: they are for people.
-[[nodiscard]] Bytes encode_archived(const Archived& archived);
-[[nodiscard]] std::optional<Archived> decode_archived(ByteView body);
+[[nodiscard]] Bytes encode_archived(const archive::Archived& archived);
+[[nodiscard]] std::optional<archive::Archived> decode_archived(ByteView body);
 
 [[nodiscard]] Bytes encode_failed(const Error& error);
 [[nodiscard]] std::optional<Error> decode_failed(ByteView body);
@@ -153,37 +137,18 @@ struct Declined {
 
 struct Fetched {
     recovery::Origin origin = recovery::Origin::fetched;
-    recovery::FileStamp stamp;
+    FileStamp stamp;
 };
 
 [[nodiscard]] std::optional<Fetched> decode_fetched(ByteView body);
 
-/// What `walden status` shows. Times are Unix seconds, 0 for never; sizes bytes.
+/// What `walden status` shows. Times are Unix seconds; sizes bytes.
 struct AgentStatus {
     std::string version;
     std::uint64_t pid = 0;
     std::uint64_t started_at = 0;
-    std::uint64_t ready_count = 0;       ///< .ready files
-    std::uint64_t ready_oldest_age = 0;  ///< seconds since the oldest became ready
-    std::int64_t ready_growth = 0;       ///< files per hour, over the last minutes
-    std::uint64_t ahead_count = 0;       ///< durable, and PostgreSQL has not asked yet
-    std::uint64_t in_flight = 0;
-    std::uint64_t memory_in_use = 0;    ///< reserved for contents
     std::uint64_t memory_resident = 0;  ///< of the process
-    std::uint64_t archived_count = 0;
-    std::uint64_t present_count = 0;  ///< of them, those that were in the store already
-    std::uint64_t failure_count = 0;
-    std::uint64_t retry_count = 0;  ///< calls of the store that were tried again
-    std::uint64_t plain_size = 0;   ///< of what was archived
-    std::uint64_t stored_size = 0;
-    std::uint64_t fallback_count = 0;  ///< segments that were not encoded as WAL, though asked for
-    std::string last_fallback;         ///< the newest of them and the reason
-    std::uint64_t recent_count = 0;    ///< files archived in the last minute
-    std::uint64_t recent_plain_size = 0;
-    std::uint64_t last_archived_at = 0;
-    std::string last_archived;
-    std::uint64_t last_failure_at = 0;
-    std::string last_failure;  ///< empty if the last thing done succeeded
+    archive::LookAheadStatus archive;
     recovery::PrefetchStatus recovery;
 
     friend bool operator==(const AgentStatus&, const AgentStatus&) = default;

@@ -1,6 +1,7 @@
 // What archiving is told once, and what it tells of each file.
 #pragma once
 
+#include "archive/archive_policy.h"
 #include "archive/membership.h"
 #include "codec/codec.h"
 
@@ -9,11 +10,6 @@
 #include <vector>
 
 namespace walden::archive {
-
-enum class DamagedWalPolicy : std::uint8_t {
-    archive,  ///< store it as what it is, marked, with a warning
-    refuse,
-};
 
 struct ArchiveSettings {
     std::uint64_t system_identifier = 0;

@@ -39,10 +39,6 @@ WalDirectory list_wal_directory(const std::string& path, wal::SegmentSize size) 
     return found;
 }
 
-std::string history_name(wal::TimelineId timeline) {
-    return wal::timeline_part(timeline) + ".history";
-}
-
 /// Makes the plan. Walks once over the line of descent, from the oldest segment in pg_wal to the
 /// one in which the newest timeline begins.
 class Planner {
@@ -101,11 +97,12 @@ private:
         carry_.reset();
         before_ = name.segment_number;
         try {
-            const PreparedFile file = preparer_.read(wal_directory_ + "/" + segment.file_name);
-            segment.content_id = vault_.content_id(file.bytes);
+            const PreparedFile file =
+                preparer_.read({.name = segment.file_name, .directory = wal_directory_});
+            segment.content_id = vault_.contents().id_of(*file.bytes);
             const auto stored =
                 archived_.contains(name.segment_number)
-                    ? vault_.find_entry(vault_.layout().segment_key(segment.file_name))
+                    ? vault_.entries().find(vault_.layout().segment_key(segment.file_name))
                     : std::nullopt;
             if (stored)
                 compare(stored->entry, segment);
@@ -177,7 +174,7 @@ private:
     /// one to the other has one CRC over both.
     void prove_by_archived(const std::string& before, const PreparedFile& file,
                            BackfillSegment& segment) const {
-        const auto stored = vault_.find_entry(vault_.layout().segment_key(before));
+        const auto stored = vault_.entries().find(vault_.layout().segment_key(before));
         if (!stored) return;
         segment.predecessor = {.file_name = before, .content_id = stored->entry.content_id};
         if (!vault_.keys().can_read_contents()) {
@@ -188,7 +185,7 @@ private:
             return;
         }
         Bytes bytes;
-        vault_.read_contents(stored->entry, bytes);
+        vault_.contents().read(stored->entry, bytes);
         const auto name = *wal::parse_segment_name(before, size_);
         const wal::SegmentReport report =
             wal::read_segment({.bytes = bytes, .name = name, .segment_size = size_});
@@ -255,7 +252,7 @@ private:
 
     [[nodiscard]] wal::SegmentReport read(const PreparedFile& file,
                                           const wal::SegmentCarry* carry_in) const {
-        return wal::read_segment({.bytes = file.bytes,
+        return wal::read_segment({.bytes = *file.bytes,
                                   .name = *wal::resolve_segment(file.name, size_),
                                   .segment_size = size_,
                                   .system_identifier = preparer_.settings().system_identifier,
@@ -301,14 +298,14 @@ std::optional<BackfillPlan> Backfill::plan() const {
     const WalDirectory local =
         list_wal_directory(wal_directory_, preparer.settings().instance.segment_size);
     if (!local.newest_history) return std::nullopt;
-    const std::string name = history_name(*local.newest_history);
+    const std::string name = wal::history_name(*local.newest_history);
     const Bytes bytes = read_source_file(wal_directory_ + "/" + name, text_file_size_max);
     auto parsed = wal::parse_timeline_history(bytes, *local.newest_history);
     if (!parsed.history)
         throw Error(ErrorKind::corrupt,
                     format("timeline history {} is malformed: {}", name, parsed.reason));
-    const auto stored = vault_.find_entry(vault_.layout().history_key(name));
-    if (stored && stored->entry.content_id != vault_.content_id(bytes))
+    const auto stored = vault_.entries().find(vault_.layout().history_key(name));
+    if (stored && stored->entry.content_id != vault_.contents().id_of(bytes))
         throw Error(ErrorKind::conflict, format("the archive has another {}", name))
             .with_detail(format("It was written by instance {} on host {}.",
                                 to_hex(stored->entry.writer.instance), stored->entry.writer.host))
@@ -323,12 +320,13 @@ ArchiveResult Backfill::archive(const BackfillSegment& segment) const {
     return in_context(
         [&] { return format("archive {}", segment.file_name); },
         [&] {
-            PreparedFile file =
-                archiver_.preparer().prepare(wal_directory_ + "/" + segment.file_name);
-            file.entry.content_id = vault_.content_id(file.bytes);
-            if (file.entry.content_id != segment.content_id)
+            PreparedFile prepared = archiver_.preparer().prepare(
+                {.name = segment.file_name, .directory = wal_directory_});
+            const auto content_id = vault_.contents().id_of(*prepared.bytes);
+            if (content_id != segment.content_id)
                 throw Error(ErrorKind::io, "the file is another one than a moment ago")
                     .with_hint("PostgreSQL recycles old segments; see wal_keep_size.");
+            StorableFile file(std::move(prepared), content_id, vault_.layout());
             file.entry.predecessor = segment.predecessor;
             return archiver_.fill(file);
         });

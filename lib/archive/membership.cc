@@ -57,7 +57,7 @@ std::string describe_host() {
 }
 
 void Membership::require(const Push& push) {
-    const auto newest = vault_.find_newest_claim(wal::timeline_part(push.name.timeline));
+    const auto newest = vault_.claims().find_newest(wal::timeline_part(push.name.timeline));
     if (!newest) {
         claim_first(push);
         return;
@@ -76,9 +76,9 @@ void Membership::claim_first(const Push& push) {
                              .pgdata = instance_.pgdata,
                              .reason = vault::ClaimReason::first_use};
     const std::string timeline = wal::timeline_part(push.name.timeline);
-    if (!vault_.put_claim(timeline, claim)) {
+    if (!vault_.claims().put(timeline, claim)) {
         // Somebody was faster, or this is our own earlier request whose answer was lost.
-        const auto present = vault_.find_newest_claim(timeline);
+        const auto present = vault_.claims().find_newest(timeline);
         if (!present)
             throw Error(ErrorKind::unavailable,
                         format("claim of timeline {} was there and is gone", timeline));
@@ -128,12 +128,12 @@ bool Membership::holds_same_wal(const Push& push, const vault::NewestClaim& clai
                                    ? to_string(push.name)
                                    : timeline + std::string(16, 'F');
     for (const std::string& name : local_segments(push.wal_directory, timeline, newest)) {
-        const auto stored = vault_.find_entry(vault_.layout().segment_key(name));
+        const auto stored = vault_.entries().find(vault_.layout().segment_key(name));
         if (!stored) continue;
         const Bytes local =
             read_source_file(push.wal_directory + "/" + name, instance_.segment_size.bytes());
         // The newest one that both have decides: a fork differs there.
-        return vault_.content_id(local) == stored->entry.content_id;
+        return vault_.contents().id_of(local) == stored->entry.content_id;
     }
     // Nothing archived on it yet but its history: the same data directory on the same host has lost
     // its state in between. Whatever comes next is compared by content.
@@ -149,7 +149,7 @@ bool Membership::holds_same_wal(const Push& push, const vault::NewestClaim& clai
 
 vault::Claim Membership::adopt(wal::TimelineId timeline, std::int64_t time) {
     const std::string text = wal::timeline_part(timeline);
-    const auto present = vault_.find_newest_claim(text);
+    const auto present = vault_.claims().find_newest(text);
     vault::Claim claim{.timeline = timeline,
                        .generation = present ? present->generation + 1 : 1,
                        .instance = state_.instance(),
@@ -157,7 +157,7 @@ vault::Claim Membership::adopt(wal::TimelineId timeline, std::int64_t time) {
                        .host = instance_.host,
                        .pgdata = instance_.pgdata,
                        .reason = vault::ClaimReason::adopted};
-    if (!vault_.put_claim(text, claim))
+    if (!vault_.claims().put(text, claim))
         throw Error(ErrorKind::conflict,
                     format("timeline {} was claimed by somebody else just now", timeline));
     state_.set_membership(timeline, claim.generation);

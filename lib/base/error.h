@@ -85,6 +85,12 @@ private:
     bool is_given_up_ = false;
 };
 
+/// Whether it says that stored bytes are not what they should be, which another copy can make up
+/// for. Not usage: a newer format, or keys that this host lacks.
+[[nodiscard]] inline bool is_damage(const Error& error) {
+    return error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::foreign;
+}
+
 /// "No such file or directory" for ENOENT; safe to call from several threads.
 [[nodiscard]] std::string describe_errno(int error_number);
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace walden::codec {
@@ -111,12 +112,6 @@ std::string_view to_string(CodecId id) {
         case CodecId::page: return "page";
     }
     return "unknown";
-}
-
-std::optional<CodecId> parse_codec_method(std::string_view method) {
-    for (const CodecId id : {CodecId::none, CodecId::zstd, CodecId::lz4, CodecId::wal})
-        if (method == to_string(id)) return id;
-    return std::nullopt;
 }
 
 Encoded encode(ByteView plain, const EncodeOptions& options) {

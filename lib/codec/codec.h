@@ -20,9 +20,6 @@ namespace walden::codec {
 /// The name of a codec, also of a reserved one; "unknown" for other numbers.
 [[nodiscard]] std::string_view to_string(CodecId id);
 
-/// "wal", "zstd", "lz4" or "none", as written in the configuration; nullopt for anything else.
-[[nodiscard]] std::optional<CodecId> parse_codec_method(std::string_view method);
-
 struct EncodeOptions {
     CodecId method = CodecId::zstd;
     int level = 1;  ///< zstd's, from 1 to 19: of the method, or of what is behind `wal`

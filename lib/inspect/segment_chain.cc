@@ -7,6 +7,9 @@
 
 namespace walden::inspect {
 
+using catalog::problem_of;
+using catalog::ProblemKind;
+
 ChainLink SegmentChain::follow(const wal::SegmentName& name) {
     const bool is_next = before_ && wal::next(*before_) == name;
     const std::optional<wal::SegmentCarry> carry_in = is_next ? carry_ : std::nullopt;
@@ -29,7 +32,7 @@ ChainLink SegmentChain::examine(const wal::SegmentName& name) {
         link.problems.push_back({.kind = kind, .object = key, .message = std::move(message)});
     };
     try {
-        auto stored = vault_.find_entry(key);
+        auto stored = vault_.entries().find(key);
         if (!stored) {  // expired since it was listed
             carry_.reset();
             return link;
@@ -45,9 +48,9 @@ ChainLink SegmentChain::examine(const wal::SegmentName& name) {
         }
         check_predecessor(key, entry, link);
         if (settings_.reads_contents) {
-            vault_.read_contents(entry, bytes_);
+            vault_.contents().read(entry, bytes_);
             check_wal(key, name, entry, link);
-        } else if (!vault_.has_contents(entry)) {
+        } else if (!vault_.contents().has(entry)) {
             problem(ProblemKind::missing, format("content of {} is missing", text));
         }
     } catch (const Error& error) {
@@ -65,7 +68,7 @@ void SegmentChain::check_predecessor(const std::string& key, const vault::Entry&
     const std::string before_key = vault_.layout().segment_key(entry.predecessor->file_name);
     std::optional<vault::StoredEntry> before;
     try {
-        before = vault_.find_entry(before_key);
+        before = vault_.entries().find(before_key);
     } catch (const Error& error) {
         if (!problem_of(error)) throw;
         return;  // reported where that segment itself is checked

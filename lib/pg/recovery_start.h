@@ -5,7 +5,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace walden::pg {
 
@@ -24,9 +23,5 @@ struct RecoveryStart {
 
 /// nullopt if there is no pg_control below `pgdata`. Throws Error(io | corrupt).
 [[nodiscard]] std::optional<RecoveryStart> read_recovery_start(const std::string& pgdata);
-
-/// The checkpoint that a backup_label names (read_backup_label in xlogrecovery.c); nullopt if it
-/// names none.
-[[nodiscard]] std::optional<WalPosition> parse_backup_label(std::string_view text);
 
 }  // namespace walden::pg

@@ -9,6 +9,8 @@
 
 namespace walden::pg {
 
+class Connection;
+
 /// How long a server is waited for.
 struct ServerPatience {
     std::chrono::seconds connecting{10};  ///< libpq waits for at least two
@@ -38,8 +40,8 @@ public:
     [[nodiscard]] int version() const;
 
 private:
-    struct Connection;
     std::unique_ptr<Connection> connection_;
+    std::optional<std::chrono::milliseconds> answer_;
 };
 
 }  // namespace walden::pg

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
-#include "recovery/stored_lines.h"
+#include "catalog/histories.h"
 #include "wal/segment_identity.h"
 #include "wal/timeline_history.h"
 
@@ -93,7 +93,7 @@ std::optional<wal::TimelineHistory> Fetcher::show(const std::string& file_name,
         if (entry.file_name != file_name || entry.system_identifier != settings_.system_identifier)
             throw Error(ErrorKind::corrupt, format("entry names {} of cluster {}", entry.file_name,
                                                    entry.system_identifier));
-        vault_.show_contents(entry, see);
+        vault_.contents().show(entry, see);
     };
     return in_context(
         [&] { return format("fetch {}", file_name); },
@@ -124,9 +124,10 @@ std::optional<vault::StoredEntry> Fetcher::find(const wal::WalFileName& name,
                                                 const std::string& file_name) const {
     const vault::ClusterLayout& layout = vault_.layout();
     switch (name.kind) {
-        case wal::WalFileKind::segment: return vault_.find_entry(layout.segment_key(file_name));
-        case wal::WalFileKind::history: return vault_.find_entry(layout.history_key(file_name));
-        case wal::WalFileKind::backup_label: return vault_.find_entry(layout.label_key(file_name));
+        case wal::WalFileKind::segment: return vault_.entries().find(layout.segment_key(file_name));
+        case wal::WalFileKind::history: return vault_.entries().find(layout.history_key(file_name));
+        case wal::WalFileKind::backup_label:
+            return vault_.entries().find(layout.label_key(file_name));
         case wal::WalFileKind::partial: return find_partial(file_name);
     }
     return std::nullopt;
@@ -144,7 +145,7 @@ std::optional<vault::StoredEntry> Fetcher::find_partial(const std::string& file_
                     format("the archive has several variants of {}", file_name))
             .with_hint("\"walden info\" lists them. PostgreSQL never asks for such a file.");
     if (keys.empty()) return std::nullopt;
-    return vault_.find_entry(keys.front());
+    return vault_.entries().find(keys.front());
 }
 
 /// The entry of a segment that appears behind a later one of its timeline, which is there.
@@ -197,10 +198,10 @@ void Fetcher::require_no_later_switch(const wal::WalFileName& name,
     const auto segment = wal::resolve_segment(name, settings_.segment_size);
     if (!segment) return;  // no cluster with such segments ever wrote it
     // A timeline descends from smaller ones only, so its descendants are listed behind it.
-    for (const wal::TimelineId descendant : list_histories(vault_, name.timeline)) {
+    for (const wal::TimelineId descendant : catalog::list_histories(vault_, name.timeline)) {
         const auto history =
             in_context([&] { return format("find out where timeline {} was left", name.timeline); },
-                       [&] { return read_history(vault_, descendant); });
+                       [&] { return catalog::read_history(vault_, descendant); });
         if (!history) continue;
         for (const wal::TimelineSpan& span : history->spans())
             if (span.timeline == name.timeline &&

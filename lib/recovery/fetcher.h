@@ -1,6 +1,7 @@
 // Brings one archived file back: the work behind walden-fetch and the prefetcher.
 #pragma once
 
+#include "recovery/fetch_policy.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 #include "wal/stored_facts.h"
@@ -12,11 +13,6 @@
 #include <string>
 
 namespace walden::recovery {
-
-enum class DamagedWalPolicy : std::uint8_t {
-    refuse,   ///< recovery would end there without a word
-    deliver,  ///< an operator wants to go as far as the damage
-};
 
 struct FetchSettings {
     std::uint64_t system_identifier = 0;
@@ -65,7 +61,7 @@ public:
     [[nodiscard]] std::optional<vault::Entry> find_entry(const std::string& file_name) const;
 
     /// Shows the file of an entry that was found for the same name, as
-    /// ClusterVault::show_contents() does: what was seen is proven when this returns. The history
+    /// vault::Contents::show() does: what was seen is proven when this returns. The history
     /// that the file is, if it is one.
     std::optional<wal::TimelineHistory> show(const std::string& file_name,
                                              const vault::Entry& entry,

@@ -11,7 +11,6 @@ namespace {
 
 using Outcome = JobResult::Outcome;
 
-constexpr std::chrono::milliseconds heartbeat{500};
 /// Of descriptors, beside the budget of bytes.
 constexpr std::uint64_t depth_limit = 256;
 /// What has been replayed and stays in memory, at least one segment, for whoever comes just behind:
@@ -63,7 +62,7 @@ Prefetcher::Answer Prefetcher::answer(std::unique_lock<std::mutex>& lock, const 
                                       const KeepWaiting& keep_waiting) {
     if (const JobPointer ahead = stream_ ? stream_->find(name) : nullptr) {
         const Origin origin = ahead->result ? Origin::prefetched : Origin::awaited;
-        if (!await(lock, *ahead, keep_waiting)) return std::nullopt;
+        if (!await_result(lock, *ahead, keep_waiting)) return std::nullopt;
         // That it was absent, or failed, decides nothing; it is kept in mind, so that it is not
         // tried again now.
         if (ahead->is(Outcome::ready)) {
@@ -74,7 +73,7 @@ Prefetcher::Answer Prefetcher::answer(std::unique_lock<std::mutex>& lock, const 
     const auto job = std::make_shared<PrefetchJob>(PrefetchJob{.name = name});
     asked_.push_back(job);
     changed_.notify_all();
-    if (!await(lock, *job, keep_waiting)) {
+    if (!await_result(lock, *job, keep_waiting)) {
         std::erase(asked_, job);
         return std::nullopt;
     }
@@ -92,18 +91,9 @@ Prefetcher::Answer Prefetcher::answer(std::unique_lock<std::mutex>& lock, const 
 }
 
 /// False: whoever asked has gone before it was done.
-bool Prefetcher::await(std::unique_lock<std::mutex>& lock, const PrefetchJob& job,
-                       const KeepWaiting& keep_waiting) {
-    for (auto next_beat = Clock::now() + heartbeat; !job.result;) {
-        changed_.wait_until(lock, next_beat);
-        if (Clock::now() < next_beat) continue;
-        next_beat = Clock::now() + heartbeat;
-        lock.unlock();
-        const bool goes_on = keep_waiting();
-        lock.lock();
-        if (!goes_on && !job.result) return false;
-    }
-    return true;
+bool Prefetcher::await_result(std::unique_lock<std::mutex>& lock, const PrefetchJob& job,
+                              const KeepWaiting& keep_waiting) {
+    return await(lock, changed_, keep_waiting, [&] { return job.result.has_value(); });
 }
 
 bool Prefetcher::is_deliverable(const PrefetchJob& job) {

@@ -112,8 +112,7 @@ DirectoryTree::DirectoryTree(const std::string& root) : root_(make_absolute(root
     struct stat status {};
 
     if (::fstat(fd_.get(), &status) != 0) throw_errno("stat", root_, errno);
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
+    identity_ = identity_of(status);
     // ENOSYS from kernels before 5.6, EPERM from older container sandboxes. Any other failure will
     // show again at the first use.
     const FileDescriptor probe = openat2_beneath(fd_.get(), ".", O_PATH);
@@ -159,7 +158,7 @@ void DirectoryTree::require_in_place() const {
         throw_errno("stat store directory", root_, error_number);
     }
     // The inode number cannot have been given away again while fd_ holds the inode.
-    if (status.st_dev == device_ && status.st_ino == inode_) return;
+    if (identity_of(status) == identity_) return;
     throw Error(ErrorKind::not_found,
                 format("store directory \"{}\" is not the one that was opened", root_))
         .with_detail("It was unmounted, mounted over, moved or replaced since.");

@@ -1,11 +1,15 @@
 // What a user can set of an S3 store. Plain data: including this does not link libcurl.
 #pragma once
 
+#include "base/setting.h"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace walden::storage::s3 {
 
@@ -61,7 +65,13 @@ struct S3Settings {
 /// S3's lower limit, except for the last part.
 inline constexpr std::size_t part_size_min = std::size_t{5} << 20;
 
-[[nodiscard]] bool is_s3_url(const std::string& url);
+/// Those of [store] that are of S3, without bucket and prefix.
+[[nodiscard]] std::vector<Setting<S3Settings>> s3_setting_table();
+
+/// Throws Error(usage) if one setting lacks another that it needs.
+void require_consistent(const S3Settings& settings);
+
+inline constexpr std::string_view s3_scheme = "s3://";
 
 /// Sets bucket and prefix from "s3://bucket/prefix". Throws Error(usage) unless the bucket's name
 /// follows S3's rules and the prefix those of our keys.

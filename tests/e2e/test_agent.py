@@ -163,7 +163,7 @@ def leaves(archive):
 
 def answers_for_what_is_durable(archive):
     primary, walden = archive.primary, archive.walden
-    step("the store goes away: pushes fail, nothing is acknowledged, and it goes on (rows 1, 31)")
+    step("the store goes away: pushes fail, nothing is acknowledged, and it goes on (rows 1, 31, invariant 13)")
     start_agent(walden)
     store, away = walden.store.root, walden.store.root.with_name("away")
     store.rename(away)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""walden-fetch called directly, with everything it may meet (faults 36-55, invariants 14-20)."""
+"""walden-fetch called directly, with everything it may meet (faults 36, 39-55, invariants 14-20)."""
 
 import os
 import signal

@@ -10,7 +10,7 @@ beginning with another; WALDEN_RECOVERY_MATRIX=full stands for all three.
 PostgreSQL takes exit codes 1 to 125 of restore_command, and also zeros, flipped bits or another
 segment's bytes, for the end of WAL: it opens the database there and loses the rest without a word.
 Every fault is crossed with every way to recover, and with the recovering side's agent not used, used,
-and killed again and again (faults 36-55, invariants 14-21). Required each time: no server that has
+and killed again and again (faults 36, 39-55, invariants 14-21). Required each time: no server that has
 left recovery misses a row, a refusal names the cause, and after the repair recovery goes on and has
 all rows.
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """walden-fetch against an S3 store that misbehaves: never exit 1 but for a key that is not there,
-never a file with other bytes (faults 36 to 46 on S3)."""
+never a file with other bytes (faults 36 and 39 to 46 on S3)."""
 
 from fixtures import plain_wal
 from s3_store import S3Store

@@ -152,7 +152,7 @@ def stalls(bench):
     bench.walden.configure(archive={"deadline": "3s"})
     bench.push_refused("a store that stalls for ever (fault 7)",
                        {"match": PUT, "times": -1, "action": {"stall": -1}})
-    step("SIGTERM ends a push that waits for the store at once (fault 7)")
+    step("SIGTERM ends a push that waits for the store at once (fault 7, invariant 11)")
     walden, path = bench.walden, bench.take()
     walden.configure(store={"stall_timeout": "50s", "request_timeout": "1min"},
                      archive={"deadline": "1min"})
@@ -245,7 +245,7 @@ def in_parts(scenario):
     check(len([entry for entry in log if entry["operation"] == "upload_part"]) >= 2, "parts")
     bench.push_through("a completion whose answer is lost (fault 2)",
                        {"match": complete, "action": {"reset": "after"}})
-    bench.push_through("a part that is stored short (faults 6, 22)",
+    bench.push_through("a part that is stored short (fault 6)",
                        {"match": {"operation": "upload_part"}, "action": {"store_truncated": 9}})
     check(len(bench.server.state()["uploads"]) <= 2, "unfinished uploads are aborted where they may")
 

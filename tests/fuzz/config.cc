@@ -1,6 +1,6 @@
 // Property: whatever the text, parse_config ends in a configuration that keeps its promises or in
 // Error(usage) that names the file.
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 
 #include "base/error.h"
 #include "property.h"
@@ -20,11 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require_property(vault::is_cluster_name(config.cluster), "the cluster has a name");
         require_property(config.pgdata.starts_with('/'), "pgdata is absolute");
         require_property(config.state_dir.starts_with('/'), "state_dir is absolute");
-        require_property(!config.encryption_enabled || config.key_source.has_value(),
+        require_property(!config.encryption.is_enabled || config.encryption.key_source.has_value(),
                          "there is a key where one is needed");
-        require_property(config.encoding.level >= 1 && config.encoding.level <= 19,
+        require_property(config.codec.level >= 1 && config.codec.level <= 19,
                          "the level is in its range");
-        require_property(config.archive_deadline.count() > 0, "there is time to archive");
+        require_property(config.archive.deadline.count() > 0, "there is time to archive");
     } catch (const Error& error) {
         require_property(error.kind() == ErrorKind::usage, "a configuration fails as usage");
         require_property(error.message().starts_with("f.toml:"), "the message names the file");

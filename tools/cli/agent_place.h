@@ -1,10 +1,9 @@
 // Where the agent of a configuration is found, and how it is started on demand.
 #pragma once
 
-#include "agent/client.h"
-#include "tools/cli/config.h"
+#include "agent/ask.h"
+#include "tools/config/config.h"
 
-#include <chrono>
 #include <string>
 
 namespace walden::cli {
@@ -24,13 +23,8 @@ namespace walden::cli {
 /// state_dir.
 [[nodiscard]] uid_t agent_user(const Config& config);
 
-/// Starts `walden agent`, found beside this program, as a process of its own that belongs to
-/// nobody, and waits at most `patience` until it listens. False if it does not; whatever the
-/// reason, it is in the agent's log.
-[[nodiscard]] bool start_agent(const Config& config, std::chrono::milliseconds patience);
-
-/// Asks the agent; starts one, if that is configured and none is there.
-[[nodiscard]] agent::AskResult ask_agent(const Config& config, const agent::Question& question,
-                                         const agent::AskOptions& options);
+/// How it is asked, and started if that is configured and none is there. Our own user's is
+/// believed: commands of a person set agent_user().
+[[nodiscard]] agent::Contact agent_contact(const Config& config);
 
 }  // namespace walden::cli

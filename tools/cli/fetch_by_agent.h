@@ -1,7 +1,7 @@
 // Asking the agent for a file, as walden-fetch does first.
 #pragma once
 
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 
 #include <optional>
 #include <string>

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"
-#include "storage/open_storage.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/version.h"
 
@@ -32,9 +31,10 @@ wal::SegmentSize segment_size_of(const vault::ClusterIdentity& identity) {
 /// configuration, not a store without an object; a key service that fails may succeed later.
 crypto::UnlockSecret load_secret(const Config& config) {
     try {
-        return crypto::load_unlock_secret(*config.key_source);
+        return crypto::load_unlock_secret(*config.encryption.key_source);
     } catch (const Error& error) {
-        const bool is_service = std::holds_alternative<crypto::KeyCommand>(*config.key_source);
+        const bool is_service =
+            std::holds_alternative<crypto::KeyCommand>(*config.encryption.key_source);
         const ErrorKind kind = is_service && error.kind() != ErrorKind::usage
                                    ? ErrorKind::unavailable
                                    : ErrorKind::usage;
@@ -61,28 +61,23 @@ storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
     return options;
 }
 
-std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config,
-                                                         const storage::RetryOptions& /*retry*/) {
-    return storage::open_storage(config.store_url);
-}
-
-Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open,
+Session::Session(Config config, std::chrono::milliseconds deadline, storage::StoreTable stores,
                  const std::function<void()>& on_retry)
-    : config_(std::move(config)) {
+    : config_(std::move(config)), kind_(storage::kind_of(stores, config_.store.url)) {
     const storage::RetryOptions retry = retry_options(deadline, on_retry);
-    backend_ = open(config_, retry);
+    backend_ = kind_.open(config_.store, retry);
     storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry);
     repository_ = vault::Repository::open(
-        *storage_, {.id = config_.store_id, .encryption = config_.encryption_enabled},
+        *storage_, {.id = config_.repository_id, .encryption = config_.encryption.is_enabled},
         [&] { return load_secret(config_); });
-    if (storage::s3::is_s3_url(config_.store_url) && !repository_->descriptor().fencing_proven &&
-        config_.s3.fencing == storage::s3::Fencing::required)
+    // Where the settings say nothing of it, whoever made the repository has accepted it.
+    if (!repository_->descriptor().fencing_proven && kind_.accepts_unfenced != nullptr &&
+        !kind_.accepts_unfenced(config_.store))
         throw Error(
             ErrorKind::usage,
-            format("store {} does not keep an object from being overwritten", config_.store_url))
-            .with_hint(
-                "\"walden init\" found that out. Set fencing = \"none\" in [store] if there is "
-                "surely one writer.");
+            format("store {} does not keep an object from being overwritten", config_.store.url))
+            .with_hint(format("\"walden init\" found that out. If there is surely one writer, {}.",
+                              kind_.unfenced_consent));
 }
 
 std::optional<std::uint64_t> Session::local_system_identifier() const {
@@ -93,8 +88,7 @@ std::optional<std::uint64_t> Session::local_system_identifier() const {
 
 vault::ClusterVault Session::open_cluster(std::uint64_t system_identifier) const {
     return {*storage_, repository_->keyring(config_.cluster),
-            vault::ClusterLayout(config_.cluster, system_identifier),
-            config_.encoding.worker_count};
+            vault::ClusterLayout(config_.cluster, system_identifier), config_.codec.worker_count};
 }
 
 vault::ClusterVault Session::open_cluster() const {
@@ -144,13 +138,13 @@ std::vector<std::uint64_t> Session::systems_in_store() const {
 std::vector<std::uint64_t> Session::registered_systems() const {
     std::vector<std::uint64_t> systems = systems_in_store();
     std::erase_if(systems, [&](std::uint64_t system) {
-        return !open_cluster(system).find_identity().has_value();
+        return !open_cluster(system).claims().find_identity().has_value();
     });
     return systems;
 }
 
 vault::ClusterIdentity Session::require_identity(const vault::ClusterVault& vault) const {
-    const auto identity = vault.find_identity();
+    const auto identity = vault.claims().find_identity();
     if (identity) return *identity;
     throw Error(ErrorKind::foreign,
                 format("the cluster in \"{}\" is not registered as \"{}\" in the archive",
@@ -168,8 +162,8 @@ archive::ArchiveSettings archive_settings(const Config& config,
             .instance = {.host = archive::describe_host(),
                          .pgdata = config.pgdata,
                          .segment_size = segment_size_of(identity)},
-            .encoding = config.encoding,
-            .on_damaged_wal = config.archive_damaged_wal,
+            .encoding = config.codec.encoding(),
+            .on_damaged_wal = config.archive.on_damaged_wal,
             .version = version_text()};
 }
 
@@ -186,8 +180,8 @@ recovery::FetchSettings fetch_settings(const Config& config,
                                        const vault::ClusterIdentity& identity) {
     return {.system_identifier = identity.system_identifier,
             .segment_size = segment_size_of(identity),
-            .on_damaged_wal = config.fetch_damaged_wal,
-            .hole_patience = std::min(config.fetch_hole_patience, config.fetch_deadline / 2)};
+            .on_damaged_wal = config.fetch.on_damaged_wal,
+            .hole_patience = std::min(config.fetch.hole_patience, config.fetch.deadline / 2)};
 }
 
 }  // namespace walden::cli

@@ -1,18 +1,23 @@
 #include "archive/membership.h"
 #include "base/error.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/text.h"
 #include "wal/file_name.h"
 
 #include <ctime>
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
+
+struct AdoptOptions {
+    std::uint32_t timeline = 0;
+};
 
 /// Whether the store knows the timeline: its claim, its WAL or its history.
 bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
@@ -22,15 +27,14 @@ bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
         has_wal = true;
         return false;
     });
-    return has_wal || vault.find_newest_claim(text) ||
-           vault.find_entry(vault.layout().history_key(text + ".history"));
+    return has_wal || vault.claims().find_newest(text) ||
+           vault.entries().find(vault.layout().history_key(wal::history_name(timeline)));
 }
 
-}  // namespace
-
-int adopt(const Common& common, std::uint32_t timeline) {
+int adopt(const cli::Common& common, const AdoptOptions& options) {
+    const std::uint32_t timeline = options.timeline;
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive_deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     if (!is_known(vault, timeline))
@@ -44,7 +48,7 @@ int adopt(const Common& common, std::uint32_t timeline) {
         throw Error(ErrorKind::io, format("timeline {} is adopted, but \"{}\" could not be written",
                                           timeline, state.path()))
             .with_hint("Make state_dir writable and adopt again, or this host forgets it.");
-    if (common.output == Output::json)
+    if (common.is_json())
         cli::print_json({{"timeline", timeline},
                          {"instance", to_hex(claim.instance)},
                          {"generation", claim.generation}});
@@ -52,6 +56,18 @@ int adopt(const Common& common, std::uint32_t timeline) {
         print_line(format("timeline {} belongs to instance {} on host {} now (generation {})",
                           timeline, to_hex(claim.instance), claim.host, claim.generation));
     return 0;
+}
+
+}  // namespace
+
+void add_adopt(const cli::Command& parent) {
+    const auto options = std::make_shared<AdoptOptions>();
+    const cli::Command command =
+        parent.command("adopt", "Make this host the owner of a timeline",
+                       [options](const cli::Common& common) { return adopt(common, *options); });
+    command.option("--timeline", options->timeline, "Its number, in decimal")
+        .required()
+        .between(1U, 0xFFFFFFFFU);
 }
 
 }  // namespace walden::commands

@@ -1,15 +1,15 @@
 #include "agent/agent_server.h"
-#include "agent/archive_service.h"
+#include "archive/look_ahead.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "base/large_memory.h"
+#include "storage/all_stores.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/cli/version.h"
-#include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/recovery_source.h"
 #include "tools/commands/text.h"
 
@@ -25,12 +25,18 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string_view>
 #include <thread>
 
 namespace walden::commands {
 
 namespace {
+
+struct AgentOptions {
+    bool stops = false;  ///< the running one, instead of being one
+    int ready_fd = -1;   ///< started on demand: told when it listens
+};
 
 /// Attempts are bounded by their number; whoever waits for an answer has a deadline of his own.
 constexpr std::chrono::hours no_deadline{24 * 365};
@@ -40,10 +46,10 @@ constexpr std::size_t kept_memory_max = std::size_t{40} << 20;
 constexpr std::chrono::seconds stop_deadline{30};
 constexpr std::chrono::seconds leaving_deadline{5};
 
-class SessionArchive final : public agent::OpenArchive {
+class SessionArchive final : public archive::OpenArchive {
 public:
     SessionArchive(const cli::Config& config, const std::function<void()>& on_retry)
-        : session_(config, no_deadline, open_any_store, on_retry),
+        : session_(config, no_deadline, storage::all_stores(), on_retry),
           vault_(session_.open_cluster()),
           identity_(session_.require_identity(vault_)),
           state_(cli::open_local_state(session_, identity_.system_identifier)) {}
@@ -138,12 +144,12 @@ void tell_ready(int fd) {
     ::close(fd);
 }
 
-agent::ServiceOptions service_options(const cli::Config& config) {
+archive::LookAheadOptions look_ahead_options(const cli::Config& config) {
     archive::PipelineOptions pipeline;
-    pipeline.in_flight = config.agent_in_flight;
+    pipeline.in_flight = config.agent.in_flight;
     pipeline.prepare_count =
-        std::max<std::size_t>(1, std::min(config.agent_in_flight, config.encoding.worker_count));
-    pipeline.memory = config.agent_memory;
+        std::max<std::size_t>(1, std::min(config.agent.in_flight, config.codec.worker_count));
+    pipeline.memory = config.agent.memory;
     return {.wal_directory = config.pgdata + "/pg_wal", .pipeline = pipeline};
 }
 
@@ -151,18 +157,16 @@ agent::ServiceOptions service_options(const cli::Config& config) {
 /// end.
 [[noreturn]] void serve(const cli::Config& config, FileDescriptor listener, bool owns_socket,
                         int ready_fd) {
-    agent::ArchiveService* notified = nullptr;
-    agent::ArchiveService service(service_options(config), [&] {
-        return std::make_unique<SessionArchive>(config, [&] { notified->note_retry(); });
+    archive::LookAhead look_ahead(look_ahead_options(config), [&] {
+        return std::make_unique<SessionArchive>(config, [&] { look_ahead.note_retry(); });
     });
-    notified = &service;
     recovery::Prefetcher prefetcher(prefetch_options(config), [&] {
-        return open_recovery_source(config, [&] { service.note_retry(); });
+        return open_recovery_source(config, [&] { look_ahead.note_retry(); });
     });
-    agent::Server server(std::move(listener), {service, prefetcher},
+    agent::Server server(std::move(listener), {look_ahead, prefetcher},
                          {.self = cli::agent_caller(config),
                           .pgdata = config.pgdata,
-                          .idle_timeout = config.agent_idle_timeout});
+                          .idle_timeout = config.agent.idle_timeout});
     tell_ready(ready_fd);
     const agent::LeaveReason reason = server.wait();
     if (owns_socket) ::unlink(cli::agent_socket_path(config).c_str());
@@ -226,11 +230,22 @@ int stop_agent(const cli::Config& config) {
     return 0;
 }
 
-}  // namespace
-
-int agent(const Common& common, const AgentOptions& options) {
+int run_or_stop(const cli::Common& common, const AgentOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     return options.stops ? stop_agent(config) : run_agent(config, options);
+}
+
+}  // namespace
+
+void add_agent(const cli::Command& parent) {
+    const auto options = std::make_shared<AgentOptions>();
+    const cli::Command command = parent.command(
+        "agent",
+        "Archive and fetch ahead of PostgreSQL; walden-push and walden-fetch start it on demand",
+        [options](const cli::Common& common) { return run_or_stop(common, *options); });
+    command.flag("--stop", options->stops, "Stop the running agent, and wait for its end");
+    // Only for walden-push: not in the help.
+    command.option("--ready-fd", options->ready_fd, "").between(3, 3).hidden();
 }
 
 }  // namespace walden::commands

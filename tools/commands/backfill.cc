@@ -3,16 +3,22 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/text.h"
+
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
+
+struct BackfillOptions {
+    bool is_dry_run = false;
+};
 
 using archive::BackfillPlan;
 using archive::BackfillSegment;
@@ -28,12 +34,12 @@ bool is_standby(const std::string& pgdata) {
 /// the segments are for, and who owns the timeline that follows them.
 void archive_history(const cli::Config& config, const std::string& wal_directory,
                      wal::TimelineId timeline, archive::Archiver& archiver) {
-    const std::string name = wal::timeline_part(timeline) + ".history";
+    const std::string name = wal::history_name(timeline);
     if (is_standby(config.pgdata))
         throw Error(ErrorKind::missing, format("the archive has no {}", name))
             .with_hint("This server is a standby: let the primary archive its history first.");
     for (const std::string& warning :
-         archiver.archive(format("{}/{}", wal_directory, name)).warnings)
+         archiver.archive({.name = name, .directory = wal_directory}).warnings)
         cli::report_warning(warning);
 }
 
@@ -100,8 +106,8 @@ void print_sum(const BackfillPlan& plan, bool is_dry_run) {
                    plan.history.spans().front().timeline, plan.history.timeline()));
 }
 
-int report_nothing(const Common& common) {
-    if (common.output == Output::json)
+int report_nothing(const cli::Common& common) {
+    if (common.is_json())
         cli::print_json({{"timeline", 1},
                          {"segments", cli::Json::array()},
                          {"gaps", cli::Json::array()},
@@ -111,11 +117,9 @@ int report_nothing(const Common& common) {
     return 0;
 }
 
-}  // namespace
-
-int backfill(const Common& common, const BackfillOptions& options) {
+int backfill(const cli::Common& common, const BackfillOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive_deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     archive::LocalState state = cli::open_local_state(session, identity.system_identifier);
@@ -125,7 +129,7 @@ int backfill(const Common& common, const BackfillOptions& options) {
     const auto plan = backfill.plan();
     if (!plan) return report_nothing(common);
 
-    const bool is_text = common.output == Output::text;
+    const bool is_text = !common.is_json();
     if (is_text) print_plan_head(*plan);
     if (!options.is_dry_run && !plan->has_archived_history)
         archive_history(config, wal_directory, plan->history.timeline(), archiver);
@@ -140,6 +144,17 @@ int backfill(const Common& common, const BackfillOptions& options) {
     else
         cli::print_json(plan_json(*plan, options.is_dry_run));
     return plan->completes_the_line() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_backfill(const cli::Command& parent) {
+    const auto options = std::make_shared<BackfillOptions>();
+    const cli::Command command = parent.command(
+        "backfill",
+        "After a failover: archive what the old primary left unarchived, from this server's pg_wal",
+        [options](const cli::Common& common) { return backfill(common, *options); });
+    command.flag("--dry-run", options->is_dry_run, "Show what would be archived");
 }
 
 }  // namespace walden::commands

@@ -1,22 +1,22 @@
 #include "base/error.h"
 #include "base/format.h"
-#include "inspect/survey.h"
-#include "inspect/verifier.h"
+#include "catalog/problem.h"
+#include "catalog/survey.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/codec_text.h"
-#include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
 namespace walden::commands {
 
 namespace {
 
-using inspect::ClusterSurvey;
-using inspect::SegmentRun;
-using inspect::TimelineSurvey;
+using catalog::ClusterSurvey;
+using catalog::SegmentRun;
+using catalog::TimelineSurvey;
 
 double ratio_of(const TimelineSurvey& timeline) {
     return timeline.stored_bytes == 0 ? 0
@@ -117,7 +117,7 @@ cli::Json timeline_json(const TimelineSurvey& timeline, wal::SegmentSize size) {
 
 cli::Json cluster_json(const std::string& name, const ClusterSurvey& survey) {
     cli::Json damaged = cli::Json::array();
-    for (const inspect::DamagedSegment& segment : survey.damaged)
+    for (const catalog::DamagedSegment& segment : survey.damaged)
         damaged.push_back({{"segment", segment.file_name},
                            {"lsn", to_string(segment.stopped_at)},
                            {"reason", segment.reason}});
@@ -157,7 +157,7 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey) {
     for (const std::string& conflict : survey.conflicts)
         print_line(format(
             "\n  CONFLICT: {} was written by two servers; the later one is kept apart", conflict));
-    for (const inspect::DamagedSegment& segment : survey.damaged)
+    for (const catalog::DamagedSegment& segment : survey.damaged)
         print_line(format("\n  DAMAGED AT ITS SOURCE: {} at {}: {}; no recovery can pass it",
                           segment.file_name, to_string(segment.stopped_at), segment.reason));
     for (const std::string& message : survey.unreadable)
@@ -168,10 +168,10 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey) {
 std::optional<ClusterSurvey> survey_of(const cli::Session& session, std::uint64_t system) {
     const vault::ClusterVault vault = session.open_cluster(system);
     try {
-        if (!vault.find_identity()) return std::nullopt;
-        return inspect::survey_cluster(vault, system);
+        if (!vault.claims().find_identity()) return std::nullopt;
+        return catalog::survey_cluster(vault, system);
     } catch (const Error& error) {
-        if (!inspect::problem_of(error)) throw;
+        if (!catalog::problem_of(error)) throw;
         // Without its identity nothing can be told of it, but the others can be shown.
         ClusterSurvey survey;
         survey.system_identifier = system;
@@ -183,7 +183,7 @@ std::optional<ClusterSurvey> survey_of(const cli::Session& session, std::uint64_
 void print_repository(const cli::Session& session) {
     const vault::Descriptor& descriptor = session.repository().descriptor();
     print_line(format("repository {} at {}, {}{}", to_hex(descriptor.id),
-                      session.config().store_url,
+                      session.config().store.url,
                       descriptor.suite != crypto::Suite::none ? "encrypted" : "NOT ENCRYPTED",
                       descriptor.fencing_proven ? "" : ", NOT FENCED against two writers"));
 }
@@ -191,34 +191,39 @@ void print_repository(const cli::Session& session) {
 cli::Json repository_json(const cli::Session& session) {
     const vault::Descriptor& descriptor = session.repository().descriptor();
     return {{"id", to_hex(descriptor.id)},
-            {"url", session.config().store_url},
+            {"url", session.config().store.url},
             {"encrypted", descriptor.suite != crypto::Suite::none},
             {"fencing", descriptor.fencing_proven ? "proven" : "none"},
             {"created", descriptor.created}};
 }
 
-}  // namespace
-
-int info(const Common& common) {
+int info(const cli::Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive_deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, storage::all_stores());
     cli::Json clusters = cli::Json::array();
-    if (common.output == Output::text) print_repository(session);
+    if (!common.is_json()) print_repository(session);
     bool is_complete = true;
     for (const std::uint64_t system : session.systems_in_store()) {
         const auto survey = survey_of(session, system);
         if (!survey) continue;
         if (!survey->unreadable.empty()) is_complete = false;
-        if (common.output == Output::text)
+        if (!common.is_json())
             print_cluster(config.cluster, *survey);
         else
             clusters.push_back(cluster_json(config.cluster, *survey));
     }
-    if (common.output == Output::json)
+    if (common.is_json())
         cli::print_json({{"repository", repository_json(session)}, {"clusters", clusters}});
     if (is_complete) return 0;
     cli::report_warning("something in the archive is damaged; \"walden verify\" finds all of it");
     return 1;
+}
+
+}  // namespace
+
+void add_info(const cli::Command& parent) {
+    static_cast<void>(
+        parent.command("info", "Show what the archive holds and what can be restored", info));
 }
 
 }  // namespace walden::commands

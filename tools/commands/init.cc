@@ -4,12 +4,11 @@
 #include "base/format.h"
 #include "base/random.h"
 #include "pg/data_directory.h"
-#include "storage/fencing_probe.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/process.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/text.h"
 #include "vault/layout.h"
 #include "vault/repository.h"
@@ -18,10 +17,16 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
+
+struct InitOptions {
+    bool registers_new_system = false;  ///< after initdb or pg_upgrade
+    bool accepts_unfenced = false;
+};
 
 struct InitResult {
     bool made_repository = false;
@@ -30,87 +35,56 @@ struct InitResult {
     std::optional<std::uint64_t> system_identifier;
     std::string archive_command;
     std::string restore_command;
-    std::string completion;  ///< of multipart uploads: see try_completion; empty if not tried
+    storage::StepwiseProof stepwise;  ///< empty if it was not tried
 };
 
 /// The configured key; a key file that does not exist yet is made.
 crypto::UnlockSecret ensure_secret(const cli::Config& config, InitResult& result) {
-    if (config.key_file.empty() || ::access(config.key_file.c_str(), F_OK) == 0)
-        return crypto::load_unlock_secret(*config.key_source);
-    make_directories(parent_directory(config.key_file));
+    if (config.encryption.key_file.empty() ||
+        ::access(config.encryption.key_file.c_str(), F_OK) == 0)
+        return crypto::load_unlock_secret(*config.encryption.key_source);
+    make_directories(parent_directory(config.encryption.key_file));
     const auto secret = crypto::UnlockSecret::make_random_key();
     const std::vector<std::string> comments = {
         "walden key. Without it, or another key of the same repository, nothing in the archive",
         "can ever be restored. Keep a copy on another machine or on paper.",
-        format("Made {} on {} for {}", now_rfc3339(), archive::describe_host(), config.store_url)};
-    crypto::write_key_file(config.key_file, secret, comments);
+        format("Made {} on {} for {}", now_rfc3339(), archive::describe_host(), config.store.url)};
+    crypto::write_key_file(config.encryption.key_file, secret, comments);
     result.made_key_file = true;
     return secret;
 }
 
-/// Whether the store creates only if absent. S3 is asked with the condition, whatever the
-/// configuration accepts: a storage that need not rely on it would look first and so hide the
-/// truth.
-storage::FencingProof prove_fencing(const cli::Config& config, vault::ObjectStorage& storage,
-                                    const std::string& key) {
-    if (!storage::s3::is_s3_url(config.store_url)) return storage::probe_fencing(storage, key);
-    cli::Config strict = config;
-    strict.s3.fencing = storage::s3::Fencing::required;
-    try {
-        return storage::probe_fencing(*open_any_store(strict), key);
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage) throw;
-        return {.is_proven = false, .reason = error.message()};
-    }
-}
-
-/// What happens if a multipart upload is completed under a name that is taken.
-std::string try_completion(const cli::Config& config, const std::string& key) {
-    using Outcome = vault::ObjectStorage::PutOutcome;
-    const auto s3 = open_s3_store(config);
-    if (!s3) return "";
-    try {
-        static_cast<void>(s3->put_new_in_parts(key, as_bytes("first")));
-        const Outcome second = s3->put_new_in_parts(key, as_bytes("second"));
-        storage::remove_if_allowed(*s3, {key});
-        return second == Outcome::already_present ? "conditional" : "unconditional";
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage) throw;
-        return "unsupported";
-    }
-}
-
-void require_fencing(const cli::Config& config, const InitOptions& options,
-                     const storage::FencingProof& proof) {
-    if (proof.is_proven) return;
-    const bool is_s3 = storage::s3::is_s3_url(config.store_url);
-    const bool is_accepted =
-        is_s3 ? config.s3.fencing == storage::s3::Fencing::none : options.accepts_unfenced;
-    if (is_accepted) return;
+void require_fencing(const storage::StoreKind& kind, const cli::Config& config,
+                     const InitOptions& options, const storage::FencingProof& proof) {
+    const bool is_accepted = kind.accepts_unfenced != nullptr ? kind.accepts_unfenced(config.store)
+                                                              : options.accepts_unfenced;
+    if (proof.is_proven || is_accepted) return;
     throw Error(ErrorKind::usage,
-                format("\"{}\" does not keep an object from being overwritten", config.store_url))
+                format("\"{}\" does not keep an object from being overwritten", config.store.url))
         .with_detail(format("The probe: {}.", proof.reason))
         .with_hint(
             format("Two servers could overwrite each other's WAL there. Use another store, or {} "
                    "if there is surely one writer.",
-                   is_s3 ? "set fencing = \"none\" in [store]" : "--accept-unfenced"));
+                   kind.unfenced_consent));
 }
 
 void ensure_repository(const cli::Config& config, const InitOptions& options, InitResult& result) {
-    create_any_store(config);
-    const auto backend = open_any_store(config);
-    storage::RetryingStorage storage(*backend, cli::retry_options(config.archive_deadline));
+    const storage::StoreKind& kind = storage::kind_of(storage::all_stores(), config.store.url);
+    if (kind.create != nullptr) kind.create(config.store);
+    const auto backend = kind.open(config.store, storage::one_attempt());
+    storage::RetryingStorage storage(*backend, cli::retry_options(config.archive.deadline));
     if (vault::Repository::read_descriptor(storage)) return;
 
     vault::Repository::require_empty(storage);
     const std::string probe = format("{}{}", vault::check_prefix, to_hex(random_array<8>()));
-    const storage::FencingProof proof = prove_fencing(config, *backend, probe);
-    require_fencing(config, options, proof);
-    result.completion = try_completion(config, probe + ".3");
+    const storage::FencingProof proof = kind.prove_fencing(config.store, probe);
+    require_fencing(kind, config, options, proof);
+    if (kind.prove_stepwise != nullptr)
+        result.stepwise = kind.prove_stepwise(config.store, probe + ".3");
     std::optional<crypto::UnlockSecret> secret;
-    if (config.encryption_enabled) secret.emplace(ensure_secret(config, result));
+    if (config.encryption.is_enabled) secret.emplace(ensure_secret(config, result));
     vault::Repository::create(storage,
-                              {.id = config.store_id.value_or(random_array<16>()),
+                              {.id = config.repository_id.value_or(random_array<16>()),
                                .suite = secret ? crypto::Suite::aes_256_gcm : crypto::Suite::none,
                                .fencing_proven = proof.is_proven,
                                .created = now_rfc3339()},
@@ -128,7 +102,7 @@ void ensure_cluster(const cli::Session& session, const InitOptions& options, Ini
     const std::uint64_t system = control->system_identifier;
     result.system_identifier = system;
     const vault::ClusterVault vault = session.open_cluster(system);
-    if (vault.find_identity()) return;
+    if (vault.claims().find_identity()) return;
     const auto data = pg::read_data_directory(session.config().pgdata);
     if (!data) return;
     const auto registered = session.registered_systems();
@@ -140,11 +114,11 @@ void ensure_cluster(const cli::Session& session, const InitOptions& options, Ini
             .with_hint(
                 "Another cluster needs another name. If this is the same one after initdb or "
                 "pg_upgrade, run \"walden init --new-system\".");
-    static_cast<void>(vault.put_identity({.system_identifier = system,
-                                          .segment_size = data->segment_size.bytes(),
-                                          .server_version = data->major_version,
-                                          .time = std::time(nullptr),
-                                          .host = archive::describe_host()}));
+    static_cast<void>(vault.claims().put_identity({.system_identifier = system,
+                                                   .segment_size = data->segment_size.bytes(),
+                                                   .server_version = data->major_version,
+                                                   .time = std::time(nullptr),
+                                                   .host = archive::describe_host()}));
     result.registered_cluster = true;
 }
 
@@ -157,13 +131,13 @@ void make_commands(const cli::Config& config, InitResult& result) {
 }
 
 void print_key_advice(const cli::Config& config, const InitResult& result) {
-    if (!config.encryption_enabled) {
+    if (!config.encryption.is_enabled) {
         print_line(
             "\nThe archive is NOT encrypted: whoever can read the store can read your data.");
         return;
     }
     if (result.made_key_file)
-        print_line(format("\nThe key is in {} (mode 0600).", config.key_file));
+        print_line(format("\nThe key is in {} (mode 0600).", config.encryption.key_file));
     if (!result.made_repository) return;
     print_line(
         "\n  WITHOUT THE KEY NOTHING IN THIS ARCHIVE CAN EVER BE RESTORED, BY ANYBODY.\n\n"
@@ -177,7 +151,7 @@ void print_key_advice(const cli::Config& config, const InitResult& result) {
 void print_text(const cli::Session& session, const InitResult& result) {
     const cli::Config& config = session.config();
     print_line(format("{} repository {} at {}", result.made_repository ? "Made" : "Found",
-                      to_hex(session.repository().descriptor().id), config.store_url));
+                      to_hex(session.repository().descriptor().id), config.store.url));
     if (!result.system_identifier)
         print_line(format("{} is no data directory yet: run \"walden init\" again when it is.",
                           config.pgdata));
@@ -189,11 +163,8 @@ void print_text(const cli::Session& session, const InitResult& result) {
         print_line(
             "WARNING: the store does not keep objects from being overwritten. Let only one "
             "server archive there.");
-    else if (result.completion == "unconditional")
-        print_line(
-            "The store ignores the condition on multipart uploads; walden looks first there.");
-    else if (result.completion == "unsupported")
-        print_line("The store has no multipart uploads: set multipart_threshold = \"64MiB\".");
+    else if (!result.stepwise.note.empty())
+        print_line(result.stepwise.note);
     print_key_advice(config, result);
     print_line(
         format("\nFor postgresql.conf:\n\n"
@@ -217,17 +188,15 @@ void require_owner_of(const std::string& pgdata) {
             "Run this as the owner of the data directory: \"sudo -u postgres walden init\".");
 }
 
-}  // namespace
-
-int init(const Common& common, const InitOptions& options) {
+int init(const cli::Common& common, const InitOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     require_owner_of(config.pgdata);
     InitResult result;
     ensure_repository(config, options, result);
-    const cli::Session session(config, config.archive_deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, storage::all_stores());
     ensure_cluster(session, options, result);
     make_commands(config, result);
-    if (common.output == Output::text) {
+    if (!common.is_json()) {
         print_text(session, result);
         return 0;
     }
@@ -238,7 +207,7 @@ int init(const Common& common, const InitOptions& options) {
          {"registered_cluster", result.registered_cluster},
          {"fencing", session.repository().descriptor().fencing_proven ? "proven" : "none"},
          {"multipart_completion",
-          result.completion.empty() ? cli::Json() : cli::Json(result.completion)},
+          result.stepwise.outcome.empty() ? cli::Json() : cli::Json(result.stepwise.outcome)},
          {"cluster", config.cluster},
          {"system_identifier", result.system_identifier
                                    ? cli::Json(format("{}", *result.system_identifier))
@@ -246,6 +215,19 @@ int init(const Common& common, const InitOptions& options) {
          {"archive_command", result.archive_command},
          {"restore_command", result.restore_command}});
     return 0;
+}
+
+}  // namespace
+
+void add_init(const cli::Command& parent) {
+    const auto options = std::make_shared<InitOptions>();
+    const cli::Command command =
+        parent.command("init", "Make the repository and its key, and register the cluster",
+                       [options](const cli::Common& common) { return init(common, *options); });
+    command.flag("--new-system", options->registers_new_system,
+                 "Register a new system identifier, after initdb or pg_upgrade");
+    command.flag("--accept-unfenced", options->accepts_unfenced,
+                 "Use a store that cannot keep objects from being overwritten");
 }
 
 }  // namespace walden::commands

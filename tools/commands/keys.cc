@@ -2,10 +2,10 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/secret.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
 
@@ -14,10 +14,21 @@
 
 #include <cstdio>
 #include <ctime>
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
+
+struct KeyOptions {
+    std::string bundle = "read";         ///< of the key to add
+    std::string key_file;                ///< to write (add) or to test
+    bool is_passphrase = false;          ///< the key to add or to test is a passphrase
+    std::string label;                   ///< of the key to add
+    std::string slot;                    ///< to remove: slot id, or its unique beginning
+    bool completes = false;              ///< a rotation that was interrupted
+    bool unlocks_by_passphrase = false;  ///< open the repository by passphrase, not as configured
+};
 
 /// Reads a line without showing it if stdin is a terminal.
 std::string read_hidden_line(const char* prompt) {
@@ -56,13 +67,13 @@ crypto::UnlockSecret ask_new_passphrase() {
 }
 
 /// Opens the repository as configured, or with a passphrase that is asked for.
-cli::Session open_session(const Common& common, const KeyOptions& options) {
+cli::Session open_session(const cli::Common& common, const KeyOptions& options) {
     cli::Config config = cli::read_config(common.config_path);
-    if (!config.encryption_enabled)
+    if (!config.encryption.is_enabled)
         throw Error(ErrorKind::usage, "the repository is not encrypted: it has no keys");
-    if (options.unlocks_by_passphrase) config.key_source = ask_passphrase();
-    const auto deadline = config.archive_deadline;
-    return {std::move(config), deadline, open_any_store};
+    if (options.unlocks_by_passphrase) config.encryption.key_source = ask_passphrase();
+    const auto deadline = config.archive.deadline;
+    return {std::move(config), deadline, storage::all_stores()};
 }
 
 void require_read_bundle(const cli::Session& session) {
@@ -121,8 +132,9 @@ const vault::SlotState& find_slot(const std::vector<vault::SlotState>& slots,
     return *found;
 }
 
-void report_added(const Common& common, const crypto::SlotHeader& slot, const std::string& file) {
-    if (common.output == Output::json) {
+void report_added(const cli::Common& common, const crypto::SlotHeader& slot,
+                  const std::string& file) {
+    if (common.is_json()) {
         cli::print_json(slot_json(slot, {.is_ours = false, .is_current = true}));
         return;
     }
@@ -131,23 +143,21 @@ void report_added(const Common& common, const crypto::SlotHeader& slot, const st
                                    : format("; its key is in {} (mode 0600)", file)));
 }
 
-}  // namespace
-
-int list_keys(const Common& common, const KeyOptions& options) {
+int list_keys(const cli::Common& common, const KeyOptions& options) {
     const cli::Session session = open_session(common, options);
     cli::Json all = cli::Json::array();
     for (const vault::SlotState& slot : vault::list_slots(session.storage())) {
         const SlotMarks marks = marks_of(slot, session.repository());
-        if (common.output == Output::json)
+        if (common.is_json())
             all.push_back(slot_json(slot.header, marks));
         else
             print_slot(slot.header, marks);
     }
-    if (common.output == Output::json) cli::print_json({{"slots", all}});
+    if (common.is_json()) cli::print_json({{"slots", all}});
     return 0;
 }
 
-int add_key(const Common& common, const KeyOptions& options) {
+int add_key(const cli::Common& common, const KeyOptions& options) {
     if (options.is_passphrase == !options.key_file.empty())
         throw Error(ErrorKind::usage, "name either --key-file or --passphrase");
     const cli::Session session = open_session(common, options);
@@ -171,7 +181,7 @@ int add_key(const Common& common, const KeyOptions& options) {
     return 0;
 }
 
-int remove_key(const Common& common, const KeyOptions& options) {
+int remove_key(const cli::Common& common, const KeyOptions& options) {
     const cli::Session session = open_session(common, options);
     require_read_bundle(session);
     const auto slots = vault::list_slots(session.storage());
@@ -180,7 +190,7 @@ int remove_key(const Common& common, const KeyOptions& options) {
         throw Error(ErrorKind::usage, "that is the key in use here")
             .with_hint("Open the repository with another key to remove this one.");
     session.storage().remove(slot.keys);
-    if (common.output == Output::json)
+    if (common.is_json())
         cli::print_json({{"removed", to_hex(slot.header.id)}});
     else
         print_line(
@@ -190,13 +200,13 @@ int remove_key(const Common& common, const KeyOptions& options) {
     return 0;
 }
 
-int rotate_keys(const Common& common, const KeyOptions& options) {
+int rotate_keys(const cli::Common& common, const KeyOptions& options) {
     const cli::Session session = open_session(common, options);
     require_read_bundle(session);
     const vault::Rotation rotation =
         vault::rotate_keys(session.repository(), options.completes ? vault::LeftBehind::complete
                                                                    : vault::LeftBehind::refuse);
-    if (common.output == Output::json) {
+    if (common.is_json()) {
         cli::print_json({{"epoch", rotation.epoch}, {"resumed", rotation.was_resumed}});
         return 0;
     }
@@ -210,16 +220,16 @@ int rotate_keys(const Common& common, const KeyOptions& options) {
     return 0;
 }
 
-int test_key(const Common& common, const KeyOptions& options) {
+int test_key(const cli::Common& common, const KeyOptions& options) {
     cli::Config config = cli::read_config(common.config_path);
-    if (!config.encryption_enabled)
+    if (!config.encryption.is_enabled)
         throw Error(ErrorKind::usage, "the repository is not encrypted: it has no keys");
     if (!options.key_file.empty())
-        config.key_source = crypto::KeyFile{options.key_file};
+        config.encryption.key_source = crypto::KeyFile{options.key_file};
     else if (options.is_passphrase)
-        config.key_source = ask_passphrase();
-    const auto deadline = config.archive_deadline;
-    const cli::Session session(std::move(config), deadline, open_any_store);
+        config.encryption.key_source = ask_passphrase();
+    const auto deadline = config.archive.deadline;
+    const cli::Session session(std::move(config), deadline, storage::all_stores());
     const crypto::KeyBundle& bundle = *session.repository().bundle();
     const bool can_read = bundle.kind() == crypto::BundleKind::read;
     // The proof is a content that was sealed and opened again with nothing but this key.
@@ -227,7 +237,7 @@ int test_key(const Common& common, const KeyOptions& options) {
     if (can_read) vault::prove_keyring(keys);
     // A script that watches over the copy in the safe asks whether it can restore.
     const int exit_code = can_read ? 0 : 1;
-    if (common.output == Output::json) {
+    if (common.is_json()) {
         cli::print_json({{"ok", can_read},
                          {"slot", to_hex(session.repository().opened_slot()->id)},
                          {"bundle", to_string(bundle.kind())},
@@ -244,16 +254,59 @@ int test_key(const Common& common, const KeyOptions& options) {
     return exit_code;
 }
 
-int generate_key(const Common& common) {
+int generate_key(const cli::Common& common) {
     Bytes text = crypto::UnlockSecret::make_random_key().to_key_text();
     const ZeroOnExit zero(text);
     std::string_view line = as_text(text);
     while (line.ends_with('\n')) line.remove_suffix(1);
-    if (common.output == Output::json)
+    if (common.is_json())
         cli::print_json({{"key", line}});
     else
         print_line(line);
     return 0;
+}
+
+}  // namespace
+
+void add_keys(const cli::Command& parent) {
+    const auto options = std::make_shared<KeyOptions>();
+    const auto with_options = [&](int (*run)(const cli::Common&, const KeyOptions&)) {
+        return [options, run](const cli::Common& common) { return run(common, *options); };
+    };
+    const cli::Command keys = parent.group("keys", "List, add, remove, rotate and test keys");
+    keys.flag("--unlock-by-passphrase", options->unlocks_by_passphrase,
+              "Open the repository with a passphrase instead of the configured key");
+    static_cast<void>(
+        keys.command("list", "Show the key slots of the repository", with_options(list_keys)));
+
+    const cli::Command add =
+        keys.command("add", "Add another key, as a file or a passphrase", with_options(add_key));
+    add.option("--bundle", options->bundle,
+               "\"read\": may do everything; \"put\": may archive this cluster and not read it")
+        .one_of({"read", "put"});
+    add.option("--key-file", options->key_file, "Write the new key to this file, mode 0600");
+    add.flag("--passphrase", options->is_passphrase, "Ask for a passphrase instead");
+    add.option("--label", options->label, "Who holds the key, for the list").at_most_bytes(200);
+
+    keys.command("remove", "Remove a key slot; consider \"rotate\" afterwards",
+                 with_options(remove_key))
+        .operand("SLOT", options->slot, "Slot id, or its unique beginning");
+
+    keys.command("rotate",
+                 "Seal everything archived from now on to a new key, opened by the remaining slots",
+                 with_options(rotate_keys))
+        .flag("--complete", options->completes,
+              "Finish a rotation that was interrupted; you vouch for every slot");
+
+    const cli::Command test = keys.command(
+        "test", "Prove that a key, or a copy of it, opens the repository", with_options(test_key));
+    test.option("--key-file", options->key_file, "The copy to test; else the configured key");
+    test.flag("--passphrase", options->is_passphrase, "Test a passphrase");
+
+    static_cast<void>(keys.command(
+        "generate",
+        "Print a new key for key_env, or for a key management service; it is stored nowhere",
+        generate_key));
 }
 
 }  // namespace walden::commands

@@ -4,9 +4,9 @@
 #include "base/format.h"
 #include "pg/control_file.h"
 #include "pg/recovery_state.h"
+#include "storage/all_stores.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
 
 namespace walden::commands {
 
@@ -18,7 +18,7 @@ constexpr std::chrono::hours no_deadline{24 * 365};
 class SessionSource final : public recovery::Source {
 public:
     SessionSource(const cli::Config& config, const std::function<void()>& on_retry)
-        : session_(config, no_deadline, open_any_store, on_retry),
+        : session_(config, no_deadline, storage::all_stores(), on_retry),
           vault_(session_.open_cluster_or_only()),
           identity_(session_.require_identity(vault_)),
           fetcher_(vault_, cli::fetch_settings(config, identity_)) {}
@@ -29,7 +29,7 @@ public:
 
     void prove_identity() const override {
         const auto descriptor = vault::Repository::read_descriptor(session_.storage());
-        const std::string& url = session_.config().store_url;
+        const std::string& url = session_.config().store.url;
         if (!descriptor)
             throw Error(ErrorKind::not_found, format("{} holds no repository any more", url))
                 .with_hint("Is it mounted?");
@@ -59,9 +59,9 @@ private:
 recovery::PrefetchOptions prefetch_options(const cli::Config& config) {
     recovery::PrefetchOptions options;
     options.directory = config.pgdata + "/pg_wal";
-    options.size = config.fetch_prefetch_size;
-    options.memory = config.agent_memory;
-    options.in_flight = config.fetch_in_flight;
+    options.size = config.fetch.prefetch_size;
+    options.memory = config.agent.memory;
+    options.in_flight = config.fetch.in_flight;
     options.is_recovering = [pgdata = config.pgdata] {
         return pg::is_in_archive_recovery(pgdata) && pg::is_running(pgdata);
     };

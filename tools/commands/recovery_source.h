@@ -2,7 +2,7 @@
 #pragma once
 
 #include "recovery/prefetcher.h"
-#include "tools/cli/config.h"
+#include "tools/config/config.h"
 
 #include <functional>
 #include <memory>

@@ -1,18 +1,25 @@
-#include "agent/archive_status.h"
+#include "agent/client.h"
+#include "archive/ready_files.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/json.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/recovery_report.h"
 #include "tools/commands/target_report.h"
 #include "tools/commands/text.h"
 
 #include <ctime>
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
+
+struct StatusOptions {
+    bool is_prometheus = false;
+    std::string conninfo;  ///< of a recovering server; empty: as postmaster.pid says
+};
 
 constexpr std::chrono::seconds status_deadline{5};
 
@@ -29,11 +36,11 @@ struct Report {
 /// What can be known without an agent.
 agent::AgentStatus look(const cli::Config& config) {
     const std::string wal_directory = config.pgdata + "/pg_wal";
-    const agent::Backlog backlog =
-        agent::measure_backlog(wal_directory, agent::list_ready_files(wal_directory));
+    const archive::Backlog backlog =
+        archive::measure_backlog(wal_directory, archive::list_ready_files(wal_directory));
     agent::AgentStatus status;
-    status.ready_count = backlog.count;
-    status.ready_oldest_age = backlog.oldest_age;
+    status.archive.ready_count = backlog.count;
+    status.archive.ready_oldest_age = backlog.oldest_age;
     return status;
 }
 
@@ -64,10 +71,11 @@ std::string moment_text(std::uint64_t unix_seconds) {
 }
 
 void print_agent(const Report& report) {
-    const agent::AgentStatus& s = report.status;
+    const agent::AgentStatus& agent = report.status;
+    const archive::LookAheadStatus& s = agent.archive;
     if (report.is_running)
-        print_line(format("agent       pid {}, walden {}, since {}", s.pid, s.version,
-                          moment_text(s.started_at)));
+        print_line(format("agent       pid {}, walden {}, since {}", agent.pid, agent.version,
+                          moment_text(agent.started_at)));
     else
         print_line(format("agent       {}", report.note.empty() ? "none is running" : report.note));
     if (s.ready_count == 0)
@@ -79,7 +87,7 @@ void print_agent(const Report& report) {
     print_line(format("            {:+} files an hour; {} of them durable and not asked for yet",
                       s.ready_growth, s.ahead_count));
     print_line(format("in flight   {} files, {} for their contents, {} resident", s.in_flight,
-                      size_text(s.memory_in_use), size_text(s.memory_resident)));
+                      size_text(s.memory_in_use), size_text(agent.memory_resident)));
     print_line(format("archived    {} files ({} were there), {} as {}", s.archived_count,
                       s.present_count, size_text(s.plain_size), size_text(s.stored_size)));
     if (s.fallback_count > 0)
@@ -94,7 +102,7 @@ void print_agent(const Report& report) {
                       s.retry_count));
     if (!s.last_failure.empty())
         print_line(format("last error  {}: {}", moment_text(s.last_failure_at), s.last_failure));
-    print_recovery(s.recovery, report.target);
+    print_recovery(agent.recovery, report.target);
 }
 
 void print_text(const Report& report) {
@@ -103,19 +111,20 @@ void print_text(const Report& report) {
 }
 
 void print_json(const Report& report) {
-    const agent::AgentStatus& s = report.status;
+    const agent::AgentStatus& agent = report.status;
+    const archive::LookAheadStatus& s = agent.archive;
     cli::Json json = {{"agent", report.is_running}};
     if (!report.note.empty()) json["note"] = report.note;
     json["ready"] = {{"count", s.ready_count}, {"oldest_age_seconds", s.ready_oldest_age}};
     if (report.is_running) {
         json["ready"]["growth_per_hour"] = s.ready_growth;
         json["ready"]["durable"] = s.ahead_count;
-        json["version"] = s.version;
-        json["pid"] = s.pid;
-        json["started_at"] = s.started_at;
+        json["version"] = agent.version;
+        json["pid"] = agent.pid;
+        json["started_at"] = agent.started_at;
         json["in_flight"] = s.in_flight;
         json["memory_in_use"] = s.memory_in_use;
-        json["memory_resident"] = s.memory_resident;
+        json["memory_resident"] = agent.memory_resident;
         json["archived"] = {{"count", s.archived_count},  {"present", s.present_count},
                             {"plain_size", s.plain_size}, {"stored_size", s.stored_size},
                             {"last", s.last_archived},    {"last_at", s.last_archived_at}};
@@ -125,7 +134,7 @@ void print_json(const Report& report) {
                             {"retries", s.retry_count},
                             {"last", s.last_failure},
                             {"last_at", s.last_failure_at}};
-        json["recovery"] = recovery_json(s.recovery);
+        json["recovery"] = recovery_json(agent.recovery);
     }
     json["recovery_target"] = target_json(report.target, report.replay_us());
     cli::print_json(json);
@@ -133,7 +142,8 @@ void print_json(const Report& report) {
 
 /// The text format 0.0.4 of Prometheus, for the node exporter's textfile collector.
 void print_prometheus(const Report& report, const std::string& cluster) {
-    const agent::AgentStatus& s = report.status;
+    const agent::AgentStatus& agent = report.status;
+    const archive::LookAheadStatus& s = agent.archive;
     const auto metric = [&](std::string_view name, std::string_view type, std::string_view help,
                             const auto& value) {
         print_line(format("# HELP walden_{} {}", name, help));
@@ -152,7 +162,7 @@ void print_prometheus(const Report& report, const std::string& cluster) {
            s.ahead_count);
     metric("in_flight_files", "gauge", "Files being archived.", s.in_flight);
     metric("content_memory_bytes", "gauge", "Memory reserved for their contents.", s.memory_in_use);
-    metric("resident_memory_bytes", "gauge", "Memory of the agent.", s.memory_resident);
+    metric("resident_memory_bytes", "gauge", "Memory of the agent.", agent.memory_resident);
     metric("archived_files_total", "counter", "Files archived.", s.archived_count);
     metric("present_files_total", "counter", "Of these, files that were in the store already.",
            s.present_count);
@@ -167,22 +177,33 @@ void print_prometheus(const Report& report, const std::string& cluster) {
            s.last_archived_at);
     metric("last_failure_timestamp_seconds", "gauge", "When a file could not be archived last.",
            s.last_failure_at);
-    print_recovery_metrics(s.recovery, metric);
+    print_recovery_metrics(agent.recovery, metric);
 }
 
-}  // namespace
-
-int status(const Common& common, const StatusOptions& options) {
+int status(const cli::Common& common, const StatusOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     Report report = ask(config);
     report.target = find_target(config, options.conninfo);
     if (options.is_prometheus)
         print_prometheus(report, config.cluster);
-    else if (common.output == Output::json)
+    else if (common.is_json())
         print_json(report);
     else
         print_text(report);
     return 0;
+}
+
+}  // namespace
+
+void add_status(const cli::Command& parent) {
+    const auto options = std::make_shared<StatusOptions>();
+    const cli::Command command = parent.command(
+        "status", "Show backlog, rates and errors of archiving, and how far a recovery is",
+        [options](const cli::Common& common) { return status(common, *options); });
+    command.flag("--prometheus", options->is_prometheus, "Print metrics for Prometheus instead");
+    command.option("--conninfo", options->conninfo,
+                   "How to connect to a recovering server, as for psql; else as its "
+                   "postmaster.pid says");
 }
 
 }  // namespace walden::commands

@@ -1,22 +1,25 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
-#include "tools/commands/commands.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/text.h"
 #include "vault/object_storage.h"
 
 #include <chrono>
+#include <memory>
 
 namespace walden::commands {
 
 namespace {
 
-std::string last_component(const std::string& path) {
-    return path.substr(path.find_last_of('/') + 1);
-}
+struct UnpackOptions {
+    std::string path;         ///< a content object, copied from the store
+    std::string output_path;  ///< must not exist
+    std::string object_key;   ///< the key that it had in the store; empty: its name tells
+};
 
 /// Where an object of this name lies in the store, if it is a content of this cluster:
 /// "<file name>.<content id>", maybe with the number of a copy.
@@ -47,15 +50,15 @@ Bytes open_object(const cli::Session& session, const UnpackOptions& options, Byt
     for (const std::uint64_t system : session.systems_in_store()) {
         const vault::ClusterVault vault = session.open_cluster(system);
         const auto key = options.object_key.empty()
-                             ? content_key_of(last_component(options.path), vault.layout())
+                             ? content_key_of(base_name(options.path), vault.layout())
                              : std::optional(options.object_key);
         if (!key) throw not_a_content(options.path);
         try {
             Bytes plain;
-            vault.open_content(*key, object, plain);
+            vault.contents().open(*key, object, plain);
             return plain;
         } catch (const Error& error) {
-            if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::foreign) throw;
+            if (!is_damage(error)) throw;
             if (!refusal) refusal = error;
         }
     }
@@ -73,22 +76,33 @@ void write_output(const std::string& path, ByteView plain) {
     sync_directory(parent_directory(path));
 }
 
-}  // namespace
-
-int unpack(const Common& common, const UnpackOptions& options) {
+int unpack(const cli::Common& common, const UnpackOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.fetch_deadline, open_any_store);
+    const cli::Session session(config, config.fetch.deadline, storage::all_stores());
     const auto object = read_file(options.path, vault::ObjectStorage::object_size_max);
     if (!object) throw Error(ErrorKind::not_found, format("there is no file \"{}\"", options.path));
     const Bytes plain = in_context([&] { return format("unpack \"{}\"", options.path); },
                                    [&] { return open_object(session, options, *object); });
     write_output(options.output_path, plain);
-    if (common.output == Output::json)
+    if (common.is_json())
         cli::print_json({{"output", options.output_path}, {"size", plain.size()}});
     else
         print_line(format("{}: {}, whole and as it was archived", options.output_path,
                           size_text(plain.size())));
     return 0;
+}
+
+}  // namespace
+
+void add_unpack(const cli::Command& parent) {
+    const auto options = std::make_shared<UnpackOptions>();
+    const cli::Command command =
+        parent.command("unpack", "Turn one content object back into the file it was",
+                       [options](const cli::Common& common) { return unpack(common, *options); });
+    command.operand("FILE", options->path, "A content object, copied from the store");
+    command.option("-o,--output", options->output_path, "The file to write, a new one").required();
+    command.option("--object", options->object_key,
+                   "The object's key in the store, where FILE has another name");
 }
 
 }  // namespace walden::commands

@@ -1,21 +1,26 @@
 #include "base/format.h"
 #include "inspect/verifier.h"
 #include "pg/control_file.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
+#include "tools/commands/all_commands.h"
 #include "tools/commands/codec_text.h"
-#include "tools/commands/commands.h"
 #include "tools/commands/text.h"
 
 #include <chrono>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 namespace walden::commands {
 
 namespace {
+
+struct VerifyOptions {
+    bool is_shallow = false;
+};
 
 /// What this host remembers to have archived, if it is the host of that cluster.
 std::optional<inspect::HighWater> high_water(const cli::Session& session, std::uint64_t system) {
@@ -39,7 +44,7 @@ void add(inspect::VerifyReport& sum, inspect::VerifyReport&& more) {
 }
 
 void print_text(const inspect::VerifyReport& report, bool is_shallow) {
-    for (const inspect::Problem& problem : report.problems)
+    for (const catalog::Problem& problem : report.problems)
         print_line(format("{}: {}: {}", to_string(problem.kind), problem.object, problem.message));
     for (const std::string& note : report.notes) print_line(format("note: {}", note));
     const std::string extent =
@@ -59,7 +64,7 @@ void print_text(const inspect::VerifyReport& report, bool is_shallow) {
 
 void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
     cli::Json problems = cli::Json::array();
-    for (const inspect::Problem& problem : report.problems)
+    for (const catalog::Problem& problem : report.problems)
         problems.push_back({{"object", problem.object},
                             {"kind", to_string(problem.kind)},
                             {"message", problem.message}});
@@ -75,30 +80,39 @@ void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
                      {"wal_records_checked", report.record_count}});
 }
 
-}  // namespace
-
-int verify(const Common& common, const VerifyOptions& options) {
+int verify(const cli::Common& common, const VerifyOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     // A verification may take hours; every single request still has its own end.
-    const cli::Session session(config, std::chrono::hours(24 * 7), open_any_store);
+    const cli::Session session(config, std::chrono::hours(24 * 7), storage::all_stores());
     inspect::VerifyReport report;
     report.problems = inspect::verify_repository(session.storage());
     for (const std::uint64_t system : session.systems_in_store()) {
         const vault::ClusterVault vault = session.open_cluster(system);
         inspect::VerifySettings settings;
         settings.depth = options.is_shallow ? inspect::Depth::shallow : inspect::Depth::full;
-        settings.worker_count = config.encoding.worker_count;
+        settings.worker_count = config.codec.worker_count;
         settings.high_water = high_water(session, system);
         settings.progress = [](std::uint64_t done, std::uint64_t all) {
             cli::show_progress(done == all ? "" : format("verified {} of {} segments", done, all));
         };
         add(report, inspect::verify_cluster(vault, settings));
     }
-    if (common.output == Output::json)
+    if (common.is_json())
         print_as_json(report, options.is_shallow);
     else
         print_text(report, options.is_shallow);
     return report.problems.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_verify(const cli::Command& parent) {
+    const auto options = std::make_shared<VerifyOptions>();
+    const cli::Command command =
+        parent.command("verify", "Prove that everything in the archive is whole",
+                       [options](const cli::Common& common) { return verify(common, *options); });
+    command.flag("--shallow", options->is_shallow,
+                 "Names, entries and checksums only; works with a put key");
 }
 
 }  // namespace walden::commands

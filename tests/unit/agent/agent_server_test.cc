@@ -2,11 +2,11 @@
 
 #include "agent/client.h"
 #include "base/random.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
+#include "support/memory_storage.h"
 #include "support/scratch_directory.h"
+#include "support/served_archive.h"
 #include "support/served_recovery.h"
-#include "unit/agent/agent_fixture.h"
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -39,7 +39,7 @@ struct Running {
         control.commit_replacing();
         make_directories(parent_directory(socket));
         server = std::make_unique<Server>(
-            listen_at(socket), Services{*served.service, *recovery.prefetcher},
+            listen_at(socket), Services{*served.look_ahead, *recovery.prefetcher},
             ServerOptions{
                 .self = self, .pgdata = scratch.path() + "/data", .idle_timeout = idle_timeout});
     }
@@ -54,7 +54,7 @@ struct Running {
         return {.caller = std::move(caller),
                 .type = MessageType::archive,
                 .file_name = name,
-                .identity = *archive::find_source_file(served.host.path(name))};
+                .file_version = *find_file(served.host.path(name))};
     }
 
     testing::ScratchDirectory scratch;
@@ -81,7 +81,7 @@ TEST_CASE("a client asks, the file is archived, the client is told", "[server]")
     const AskResult status =
         ask({.caller = {.version = "9", .configuration = 1}, .type = MessageType::status},
             running.options());
-    CHECK(decode_status(status.body)->archived_count == 3);
+    CHECK(decode_status(status.body)->archive.archived_count == 3);
     CHECK(decode_status(status.body)->pid == static_cast<std::uint64_t>(::getpid()));
     CHECK(decode_status(status.body)->memory_resident > 0);
 }

@@ -1,10 +1,10 @@
 #include "archive/archiver.h"
 
-#include "inspect/survey.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
+#include "catalog/survey.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -34,7 +34,7 @@ struct Archive {
     }
 
     vault::Entry entry_of(const WalFile& file) {
-        return vault.find_entry(vault.layout().segment_key(file.name))->entry;
+        return vault.entries().find(vault.layout().segment_key(file.name))->entry;
     }
 };
 
@@ -107,8 +107,8 @@ TEST_CASE("other content under a taken name is a conflict, kept beside (invarian
         const auto error = error_of([&] { clone.push(a.vault, other); });
         REQUIRE(error.has_value());
         CHECK(error->kind() == ErrorKind::conflict);
-        CHECK(mentions(error->detail(), to_string(a.vault.content_id(other.bytes))));
-        CHECK(mentions(error->detail(), to_string(a.vault.content_id(a.line[1].bytes))));
+        CHECK(mentions(error->detail(), to_string(a.vault.contents().id_of(other.bytes))));
+        CHECK(mentions(error->detail(), to_string(a.vault.contents().id_of(a.line[1].bytes))));
         CHECK(mentions(error->detail(), "db1"));
         CHECK(mentions(error->detail(), "clone"));
     }
@@ -117,7 +117,7 @@ TEST_CASE("other content under a taken name is a conflict, kept beside (invarian
     const auto kept = keys_of(a.storage, a.vault.layout().conflict_prefix());
     REQUIRE(kept.size() == 1);
     Bytes loser;
-    a.vault.read_contents(a.vault.find_entry(kept.front())->entry, loser);
+    a.vault.contents().read(a.vault.entries().find(kept.front())->entry, loser);
     CHECK(equal(loser, other.bytes));
     const auto report = verify(a.vault);
     CHECK(problems_of(report).empty());
@@ -240,8 +240,8 @@ TEST_CASE("damaged WAL is archived with a warning, or refused, as the settings s
         CHECK_FALSE(facts->reason.empty());
         const auto report = verify(a.vault);
         REQUIRE(report.problems.size() == 1);
-        CHECK(report.problems[0].kind == inspect::ProblemKind::wal_damaged);
-        const auto survey = inspect::survey_cluster(a.vault, test_system);
+        CHECK(report.problems[0].kind == catalog::ProblemKind::wal_damaged);
+        const auto survey = catalog::survey_cluster(a.vault, test_system);
         REQUIRE(survey.damaged.size() == 1);
         CHECK(survey.damaged[0].file_name == damaged.name);
         CHECK(survey.damaged[0].stopped_at == facts->stopped_at);
@@ -283,7 +283,7 @@ TEST_CASE("each segment names the one before, also across a switch of timelines"
     CHECK_FALSE(a.entry_of(fork.parent[0]).predecessor.has_value());
     const auto names = [&](const WalFile& file, const WalFile& before) {
         return a.entry_of(file).predecessor ==
-               vault::Predecessor{before.name, a.vault.content_id(before.bytes)};
+               vault::Predecessor{before.name, a.vault.contents().id_of(before.bytes)};
     };
     CHECK(names(fork.parent[1], fork.parent[0]));
     CHECK(names(fork.child[0], fork.parent[1]));

@@ -1,8 +1,8 @@
 #include "archive/line_backfill.h"
 #include "base/format.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -108,7 +108,7 @@ struct Failover {
     }
 
     vault::Entry entry_of(std::size_t index) {
-        return vault.find_entry(vault.layout().segment_key(line.parent[index].name))->entry;
+        return vault.entries().find(vault.layout().segment_key(line.parent[index].name))->entry;
     }
 };
 
@@ -144,9 +144,9 @@ TEST_CASE("what a dead primary left is archived from its successor's pg_wal, in 
 TEST_CASE("backfilling takes nobody's timeline, and again adds nothing (invariants 4 and 10)",
           "[archive]") {
     Failover f(2);
-    const auto owner = f.vault.find_claim("00000001");
+    const auto owner = f.vault.claims().find("00000001");
     f.run(f.successor);
-    CHECK(f.vault.find_claim("00000001") == owner);
+    CHECK(f.vault.claims().find("00000001") == owner);
     CHECK(f.successor.state().membership(1) == 0);
     const auto keys = keys_of(f.storage);
     f.run(f.successor);

@@ -1,8 +1,8 @@
 #include "archive/archiver.h"
 #include "base/parallel.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -82,7 +82,7 @@ TEST_CASE("eight processes without state make the first push of a cluster at onc
             }
         });
         CHECK(failures == 0);
-        CHECK(vault.find_claim("00000001")->generation == 1);
+        CHECK(vault.claims().find("00000001")->generation == 1);
         CHECK(problems_of(verify(vault)).empty());
         // Whoever wrote the state last, the next segment goes in.
         CHECK(host.push(vault, make_line({.count = 2, .record_count = 3})[1]).outcome ==

@@ -1,9 +1,9 @@
 #include "archive/membership.h"
 
 #include "base/file.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -34,7 +34,7 @@ struct Archive {
 TEST_CASE("the first push on a timeline claims it", "[archive][membership]") {
     Archive a;
     a.host.push(a.vault, a.line[0]);
-    const auto claim = a.vault.find_claim("00000001");
+    const auto claim = a.vault.claims().find("00000001");
     REQUIRE(claim.has_value());
     CHECK(claim->generation == 1);
     CHECK(claim->instance == a.host.state().instance());
@@ -83,7 +83,7 @@ TEST_CASE("an instance that holds the same WAL joins", "[archive][membership]") 
     CHECK(standby.state().membership(1) == 1);
     CHECK(standby.push(a.vault, a.line[3]).outcome == ArchiveOutcome::stored);
     CHECK(a.host.push(a.vault, a.line[4]).outcome == ArchiveOutcome::stored);
-    CHECK(a.vault.find_claim("00000001")->generation == 1);
+    CHECK(a.vault.claims().find("00000001")->generation == 1);
 }
 
 TEST_CASE("the newest segment that both have decides, not an older one they share (fault 22)",
@@ -106,7 +106,7 @@ TEST_CASE("lost local state is found again through identical WAL (invariant 39, 
     CHECK(a.host.push(a.vault, a.line[2]).outcome == ArchiveOutcome::stored);
     CHECK(a.host.state().instance() != instance);
     CHECK(a.host.state().membership(1) == 1);
-    CHECK(a.vault.find_claim("00000001")->instance == instance);
+    CHECK(a.vault.claims().find("00000001")->instance == instance);
 }
 
 TEST_CASE("lost state without a common segment needs an operator", "[archive][membership]") {
@@ -120,7 +120,7 @@ TEST_CASE("lost state without a common segment needs an operator", "[archive][me
     const vault::Claim claim = a.host.adopt(a.vault, 1);
     CHECK(claim.generation == 2);
     CHECK(claim.reason == vault::ClaimReason::adopted);
-    CHECK(a.vault.find_claim("00000001") == claim);
+    CHECK(a.vault.claims().find("00000001") == claim);
     CHECK(a.host.push(a.vault, a.line[2]).outcome == ArchiveOutcome::stored);
     CHECK(problems_of(verify(a.vault)).empty());
 }
@@ -156,7 +156,7 @@ TEST_CASE("an instance that was put out by an adoption is refused (invariant 10)
 TEST_CASE("a timeline that nobody claimed can be adopted, too", "[archive][membership]") {
     Archive a;
     CHECK(a.host.adopt(a.vault, 7).generation == 1);
-    CHECK(a.vault.find_claim("00000007")->timeline == 7);
+    CHECK(a.vault.claims().find("00000007")->timeline == 7);
 }
 
 TEST_CASE("a damaged claim stops nobody who is in", "[archive][membership]") {
@@ -221,7 +221,7 @@ TEST_CASE("a damaged older claim does not hide a newer one", "[archive][membersh
     a.host.push(a.vault, a.line[0]);
     const vault::Claim adopted = a.host.adopt(a.vault, 1);
     a.storage.overwrite(a.vault.layout().claim_key("00000001", 1), as_bytes("rubbish"));
-    CHECK(a.vault.find_newest_claim("00000001")->claim == adopted);
+    CHECK(a.vault.claims().find_newest("00000001")->claim == adopted);
     CHECK(a.host.push(a.vault, a.line[1]).outcome == ArchiveOutcome::stored);
 }
 

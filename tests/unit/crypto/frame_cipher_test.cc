@@ -107,7 +107,7 @@ TEST_CASE("a frame opens only at its place, under its header and key", "[crypto]
 
 TEST_CASE("different positions encrypt equal plaintexts differently", "[crypto][frame]") {
     // With equal nonces the ciphertexts of zeros would be equal: each is the bare key stream.
-    // (store-and-crypto fault 13: a lost increment of the nonce.)
+    // (A lost increment of the nonce would show here.)
     const Bytes zeros(32, std::byte{0});
     std::vector<std::string> streams;
     for (const std::uint8_t stream : {std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{255}})

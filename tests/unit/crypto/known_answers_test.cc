@@ -208,7 +208,7 @@ TEST_CASE("X25519 gives RFC 7748's answers", "[crypto][x25519]") {
 
 TEST_CASE("a key agreement with a point of low order fails", "[crypto][x25519]") {
     // All encodings of points whose order divides 8, also those not reduced modulo p
-    // (RFC 7748, 6.1; store-and-crypto fault 14: going on would encrypt with a known key).
+    // (RFC 7748, 6.1: going on would encrypt with a known key).
     const auto point = GENERATE(values<std::string_view>({
         "0000000000000000000000000000000000000000000000000000000000000000",
         "0100000000000000000000000000000000000000000000000000000000000000",

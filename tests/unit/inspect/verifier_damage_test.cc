@@ -1,7 +1,7 @@
 // Every object of an archive, one at a time, removed, cut, flipped, exchanged and replaced (fault
 // 85, invariant 35).
 #include "inspect/verifier.h"
-#include "inspected_archive.h"
+#include "support/inspected_archive.h"
 
 #include <catch2/catch.hpp>
 
@@ -11,7 +11,7 @@
 
 using namespace walden;
 using namespace walden::test;
-using inspect::Problem;
+using catalog::Problem;
 using inspect::VerifyReport;
 
 namespace {
@@ -44,7 +44,7 @@ TEST_CASE("a removed object is named, but for those that nothing refers to (faul
     const std::set<std::string> expected = {
         // Labels: nobody says that there must be one.
         a.vault.layout().label_key(a.label.name),
-        a.vault.layout().partial_key(a.partial.name, a.vault.content_id(a.partial.bytes)),
+        a.vault.layout().partial_key(a.partial.name, a.vault.contents().id_of(a.partial.bytes)),
         // The newest segment: that is what an archive looked like before it was pushed. A host that
         // remembers the push does see it.
         a.segment_key(a.fork.child[1]),
@@ -54,17 +54,19 @@ TEST_CASE("a removed object is named, but for those that nothing refers to (faul
     CHECK(unnoticed(a, [&](const std::string& key) { a.remove(key); }) == [&] {
         // The conflict's entry is not named itself; its content then belongs to nothing.
         std::set<std::string> keys = expected;
-        keys.insert(a.vault.layout().conflict_key(a.loser.name, a.vault.content_id(a.loser.bytes)));
+        keys.insert(
+            a.vault.layout().conflict_key(a.loser.name, a.vault.contents().id_of(a.loser.bytes)));
         return keys;
     }());
-    a.remove(a.vault.layout().conflict_key(a.loser.name, a.vault.content_id(a.loser.bytes)));
+    a.remove(a.vault.layout().conflict_key(a.loser.name, a.vault.contents().id_of(a.loser.bytes)));
     CHECK(is_named(verify(a.vault), a.content_key(a.loser)));
 }
 
 TEST_CASE("contents whose label or newest entry was removed are noted", "[inspect][damage]") {
     InspectedArchive a;
     a.remove(a.segment_key(a.fork.child[1]));
-    a.remove(a.vault.layout().partial_key(a.partial.name, a.vault.content_id(a.partial.bytes)));
+    a.remove(
+        a.vault.layout().partial_key(a.partial.name, a.vault.contents().id_of(a.partial.bytes)));
     const auto report = verify(a.vault);
     CHECK(problems_of(report).empty());
     CHECK(report.notes.size() == 3);  // beside the conflict
@@ -113,7 +115,7 @@ TEST_CASE("an object in the place of another is named, wherever it came from",
 TEST_CASE("an object that belongs to nothing is named", "[inspect][damage]") {
     InspectedArchive a;
     const std::string prefix = a.vault.layout().prefix();
-    const std::string id = to_string(a.vault.content_id(as_bytes("x")));
+    const std::string id = to_string(a.vault.contents().id_of(as_bytes("x")));
     for (const std::string& key :
          {prefix + "readme", prefix + "identity2", prefix + "wal/00000001/00000000/readme",
           prefix + "wal/00000002/00000000/000000010000000000000009",
@@ -142,8 +144,8 @@ TEST_CASE("the content of an unfinished push is a note, at the place of such a c
     const WalFile next = make_line({.first = {2, 9}, .count = 1}).front();
     vault::Entry entry;
     entry.file_name = next.name;
-    entry.content_id = a.vault.content_id(next.bytes);
-    a.vault.put_contents(a.vault.encode_contents(next.bytes, {}), entry);
+    entry.content_id = a.vault.contents().id_of(next.bytes);
+    a.vault.contents().put(a.vault.contents().encode(next.bytes, {}), entry);
     const auto report = verify(a.vault);
     CHECK(problems_of(report).empty());
     CHECK(mentions(report.notes.back(), next.name));

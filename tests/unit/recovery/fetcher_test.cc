@@ -1,10 +1,10 @@
 #include "recovery/fetcher.h"
 
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -274,13 +274,13 @@ TEST_CASE("sound objects with another cluster's WAL in them are refused (faults 
         vault::Entry entry;
         entry.file_name = name;
         entry.system_identifier = test_system;
-        entry.content_id = a.vault.content_id(bytes);
+        entry.content_id = a.vault.contents().id_of(bytes);
         wal::StoredFacts facts;
         facts.end = wal::EndReason::switched;
         entry.facts = wal::encode_facts(facts);
-        a.vault.put_contents(a.vault.encode_contents(bytes, {}), entry);
+        a.vault.contents().put(a.vault.contents().encode(bytes, {}), entry);
         a.remove(a.entry_key(name));
-        a.vault.publish(a.entry_key(name), entry);
+        a.vault.entries().publish(a.entry_key(name), entry);
         return a.failure_of(name);
     };
     const auto built = [](const WalOptions& options) {
@@ -300,10 +300,10 @@ TEST_CASE("sound objects with another cluster's WAL in them are refused (faults 
 TEST_CASE("an entry of another file or cluster under the name is refused", "[recovery]") {
     Archive a;
     const std::string key = a.entry_key(a.fork.parent[0].name);
-    const vault::Entry sound = a.vault.find_entry(key)->entry;
+    const vault::Entry sound = a.vault.entries().find(key)->entry;
     const auto plant = [&](const vault::Entry& entry) {
         a.remove(key);
-        a.vault.publish(key, entry);
+        a.vault.entries().publish(key, entry);
         return a.failure_of(a.fork.parent[0].name);
     };
     vault::Entry entry = sound;
@@ -325,11 +325,11 @@ TEST_CASE("a history that cannot be parsed is not delivered (fault 43)", "[recov
         entry.kind = vault::FileKind::history;
         entry.file_name = "00000002.history";
         entry.system_identifier = test_system;
-        entry.content_id = a.vault.content_id(as_bytes(text));
-        a.vault.put_contents(a.vault.encode_contents(as_bytes(text), {}), entry);
+        entry.content_id = a.vault.contents().id_of(as_bytes(text));
+        a.vault.contents().put(a.vault.contents().encode(as_bytes(text), {}), entry);
         const std::string key = a.vault.layout().history_key(entry.file_name);
         a.remove(key);
-        a.vault.publish(key, entry);
+        a.vault.entries().publish(key, entry);
         CHECK(a.failure_of(entry.file_name) == ErrorKind::corrupt);
     }
 }

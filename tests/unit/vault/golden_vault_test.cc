@@ -74,7 +74,7 @@ TEST_CASE("golden objects of each kind open", "[vault][golden]") {
         CHECK(opened.codec == codec::CodecId::none);
         if (kind == ObjectKind::content)
             CHECK(opened.content_id ==
-                  crypto::compute_content_id(keys.content_id_key(), as_bytes(plain_text), 1));
+                  crypto::ContentIdHash(keys.content_id_key()).compute(as_bytes(plain_text), 1));
     }
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("the golden repository opens, is sound, and gives back its segment", "
     CHECK(facts->facts.record_count == 42);
     CHECK(facts->facts.commit_count == 1);
     CHECK(equal(*fetch(vault, "00000002.history"), make_fork().history.bytes));
-    CHECK(vault.find_claim("00000001")->host == "golden");
+    CHECK(vault.claims().find("00000001")->host == "golden");
 }
 
 TEST_CASE("golden bad objects are refused, each with its own words", "[vault][golden]") {

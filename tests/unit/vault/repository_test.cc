@@ -1,7 +1,7 @@
 #include "base/hash.h"
 #include "repository_fixture.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -122,7 +122,7 @@ TEST_CASE("a damaged slot or descriptor is corrupt, never \"not there\" (invaria
     CHECK(failure_to_open(storage, secret) == ErrorKind::corrupt);
 }
 
-TEST_CASE("a store that fails is not a store without a repository (fault 37)",
+TEST_CASE("a store that fails is not a store without a repository (fault 39)",
           "[vault][repository]") {
     MemoryStorage memory;
     const UnlockSecret secret = UnlockSecret::make_random_key();

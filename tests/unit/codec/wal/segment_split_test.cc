@@ -149,7 +149,7 @@ TEST_CASE("zeros behind a switch cost nothing") {
     CHECK(result.tail_size == 0);
 }
 
-TEST_CASE("a tail that is not WAL of this segment is kept as it is (fault 28)") {
+TEST_CASE("a tail that is not WAL of this segment is kept as it is") {
     WalBuilder older({.first = {1, 3}});
     while (older.end_offset() < 1 << 20) add(older, 300, 5);
     WalBuilder builder = sample_stream(1 << 20);
