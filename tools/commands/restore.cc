@@ -93,17 +93,4 @@ void add_restore(const cli::Command& parent) {
     command.operand("DIR", options->directory, "The new data directory");
 }
 
-}  // namespace
-
-void add_restore(const cli::Command& parent) {
-    const auto options = std::make_shared<RestoreOptions>();
-    const cli::Command command =
-        parent.command("restore", "Bring a base backup back, ready to be started",
-                       [options](const cli::Common& common) { return restore(common, *options); });
-    command.flag("--latest", options->is_latest, "Recover to the end of the archived WAL");
-    command.option("--jobs", options->jobs, "Threads; as many as processors by default")
-        .between(1U, 64U);
-    command.operand("DIR", options->directory, "The new data directory");
-}
-
 }  // namespace walden::commands
