@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backup/file_backup.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "restore/file_window.h"
@@ -105,13 +106,12 @@ public:
         intent.system_identifier = test_system;
         intent.parents = parents.ids();
         intent.writer.host = "db1";
-        CHECK(store_.put_intent(intent));
+        if (!store_.put_intent(intent)) throw Error(ErrorKind::conflict, "the id is taken");
         backup::FileBackup files(store_, intent.id,
                                  {.pgdata = data_.path(),
                                   .version_directory = "PG_15_202209061",
                                   .page_size = wish.page_size,
                                   .pages_per_file = 131072,
-                                  .encoding = {.method = codec::CodecId::zstd},
                                   .packs_per_part = wish.packs_per_part},
                                  parents, wish.changes);
         files.read(std::chrono::milliseconds(100), [](const auto&) {});
