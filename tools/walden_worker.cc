@@ -30,8 +30,7 @@ kinds of stores.
 )";
 
 void push(const cli::Config& config, const cli::Arguments& arguments) {
-    cli::push_here(config, arguments.operands[0], agent::Clock::now() + config.archive.deadline,
-                   cli::open_local_storage);
+    cli::push_here(config, arguments, cli::open_local_storage);
 }
 
 int fetch(const cli::Arguments& arguments) {

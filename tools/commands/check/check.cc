@@ -4,6 +4,7 @@
 #include "tools/commands/all_commands.h"
 #include "tools/commands/any_store.h"
 #include "tools/commands/check/checker.h"
+#include "tools/commands/state_place.h"
 #include "tools/commands/text.h"
 
 #include <algorithm>
@@ -41,6 +42,7 @@ int check(const cli::Common& common, const CheckOptions& options) {
     Checker checker;
     checker.group([&] {
         const cli::Config config = cli::read_config(common.config_path);
+        checker.group([&] { require_state_directory(config); });
         const cli::Session session(config, config.archive.deadline, open_any_store);
         checker.ok(format("repository {}", to_hex(session.repository().descriptor().id)));
         checker.group([&] { check_keys(session, checker); });
