@@ -82,8 +82,7 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(StorableFile& file)
 
     std::vector<wal::TimelineId> timelines = {segment.timeline};
     if (segment.timeline > 1) {
-        const std::string history_path =
-            format("{}/{}.history", file.directory, wal::timeline_part(segment.timeline));
+        const std::string history_path = file.directory + "/" + wal::history_name(segment.timeline);
         if (const auto bytes = read_file(history_path, text_file_size_max)) {
             const auto parsed = wal::parse_timeline_history(*bytes, segment.timeline);
             if (parsed.history)

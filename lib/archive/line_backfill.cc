@@ -40,10 +40,6 @@ WalDirectory list_wal_directory(const std::string& path, wal::SegmentSize size) 
     return found;
 }
 
-std::string history_name(wal::TimelineId timeline) {
-    return wal::timeline_part(timeline) + ".history";
-}
-
 /// Makes the plan. Walks once over the line of descent, from the oldest segment in pg_wal to the
 /// one in which the newest timeline begins.
 class Planner {
@@ -303,7 +299,7 @@ std::optional<BackfillPlan> Backfill::plan() const {
     const WalDirectory local =
         list_wal_directory(wal_directory_, preparer.settings().instance.segment_size);
     if (!local.newest_history) return std::nullopt;
-    const std::string name = history_name(*local.newest_history);
+    const std::string name = wal::history_name(*local.newest_history);
     const Bytes bytes = read_source_file(wal_directory_ + "/" + name, text_file_size_max);
     auto parsed = wal::parse_timeline_history(bytes, *local.newest_history);
     if (!parsed.history)

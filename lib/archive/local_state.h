@@ -36,9 +36,6 @@ public:
 
     [[nodiscard]] const vault::InstanceId& instance() const { return instance_; }
 
-    /// Whether the instance id was read from the file rather than made now.
-    [[nodiscard]] bool is_remembered() const { return is_remembered_; }
-
     /// The claim generation of `timeline` that this instance owns or joined; 0 if none.
     [[nodiscard]] std::uint32_t membership(std::uint32_t timeline) const;
 
@@ -63,7 +60,6 @@ private:
     std::string path_;
     Owner owner_;
     vault::InstanceId instance_{};
-    bool is_remembered_ = false;
     std::map<std::uint32_t, std::uint32_t> memberships_;
     std::optional<LastArchived> last_;
 };

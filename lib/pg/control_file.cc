@@ -5,6 +5,8 @@
 #include "base/format.h"
 #include "base/hash.h"
 
+#include <bit>
+
 namespace walden::pg {
 
 namespace {
@@ -17,9 +19,12 @@ constexpr std::size_t crc_offset_max = 508;
 constexpr std::size_t control_file_size_max = 64 << 10;
 
 // Of ControlFileData, the same in all versions from 13 to 18: checkPoint, and in checkPointCopy (88
-// bytes) ThisTimeLineID; behind it unloggedLSN, minRecoveryPoint, minRecoveryPointTLI.
+// bytes) redo, ThisTimeLineID and, one byte, fullPageWrites; behind it unloggedLSN,
+// minRecoveryPoint, minRecoveryPointTLI.
 constexpr std::size_t checkpoint_offset = 32;
+constexpr std::size_t redo_offset = 40;
 constexpr std::size_t checkpoint_timeline_offset = 48;
+constexpr std::size_t full_page_writes_offset = 56;
 constexpr std::size_t minimum_recovery_offset = 136;
 constexpr std::size_t minimum_recovery_timeline_offset = 144;
 
@@ -28,31 +33,48 @@ WalPosition load_position(ByteView bytes, std::size_t lsn_offset, std::size_t ti
             .timeline = load_le<std::uint32_t>(bytes.data() + timeline_offset)};
 }
 
-/// The members before and after the segment size are the same in all versions; what comes before
-/// them is not. They begin with a constant that tells floating-point formats apart
-/// (FLOATFORMAT_VALUE), then: block size, blocks per file, WAL page size, segment size, all u32.
-std::optional<wal::SegmentSize> find_segment_size(ByteView bytes) {
+constexpr bool is_page_size(std::uint32_t bytes) {
+    return std::has_single_bit(bytes) && bytes >= 1024 && bytes <= 32768;
+}
+
+/// These members are the same in all versions; what comes before them is not. They begin with a
+/// constant that tells floating-point formats apart (FLOATFORMAT_VALUE), then: block size, blocks
+/// per file, WAL page size, segment size, five more u32 (names, indexes, toast, large objects, a
+/// bool), and the version of the page checksums.
+std::optional<ClusterGeometry> find_geometry(ByteView bytes) {
     constexpr std::uint64_t float_format = 0x4132D68700000000;  // 1234567.0
-    constexpr std::size_t segment_size_distance = 8 + 3 * 4;
-    for (std::size_t offset = 0; offset + segment_size_distance + 4 <= bytes.size(); offset += 8)
-        if (load_le<std::uint64_t>(bytes.data() + offset) == float_format)
-            return wal::SegmentSize::from_bytes(
-                load_le<std::uint32_t>(bytes.data() + offset + segment_size_distance));
+    constexpr std::size_t size = 8 + 10 * 4;
+    for (std::size_t offset = 0; offset + size <= bytes.size(); offset += 8) {
+        ByteReader reader(bytes.subspan(offset));
+        if (reader.read<std::uint64_t>() != float_format) continue;
+        ClusterGeometry geometry;
+        geometry.page_size = reader.read<std::uint32_t>();
+        geometry.pages_per_file = reader.read<std::uint32_t>();
+        geometry.wal_page_size = reader.read<std::uint32_t>();
+        const auto segment_size = wal::SegmentSize::from_bytes(reader.read<std::uint32_t>());
+        static_cast<void>(reader.read_bytes(5 * 4));
+        geometry.checksum_version = reader.read<std::uint32_t>();
+        if (!segment_size || !is_page_size(geometry.page_size) || geometry.pages_per_file == 0)
+            return std::nullopt;
+        geometry.segment_size = *segment_size;
+        return geometry;
+    }
     return std::nullopt;
 }
 
-bool has_valid_crc(ByteView bytes) {
+/// Where the CRC of a control file lies; nullopt if there is none that is right.
+std::optional<std::size_t> find_crc(ByteView bytes) {
     for (std::size_t offset = crc_offset_min; offset <= crc_offset_max; offset += 4)
         if (offset + 4 <= bytes.size() &&
             load_le<std::uint32_t>(bytes.data() + offset) == crc32c(bytes.first(offset)))
-            return true;
-    return false;
+            return offset;
+    return std::nullopt;
 }
 
 }  // namespace
 
 std::optional<ControlFile> parse_control_file(ByteView bytes) {
-    if (!has_valid_crc(bytes)) return std::nullopt;
+    if (!find_crc(bytes)) return std::nullopt;
     ByteReader reader(bytes);
     ControlFile control;
     control.system_identifier = reader.read<std::uint64_t>();
@@ -62,10 +84,13 @@ std::optional<ControlFile> parse_control_file(ByteView bytes) {
     if (state > static_cast<std::uint32_t>(ClusterState::in_production)) return std::nullopt;
     control.state = static_cast<ClusterState>(state);
     control.checkpoint = load_position(bytes, checkpoint_offset, checkpoint_timeline_offset);
+    control.redo = {load_le<std::uint64_t>(bytes.data() + redo_offset)};
+    control.has_full_page_writes = bytes[full_page_writes_offset] != std::byte{0};
     const WalPosition minimum =
         load_position(bytes, minimum_recovery_offset, minimum_recovery_timeline_offset);
     if (minimum.lsn.value != 0) control.minimum_recovery = minimum;
-    control.segment_size = find_segment_size(bytes);
+    control.geometry = find_geometry(bytes);
+    if (control.geometry) control.segment_size = control.geometry->segment_size;
     return control;
 }
 
@@ -81,6 +106,27 @@ std::optional<ControlFile> read_control_file(const std::string& pgdata) {
                 ErrorKind::corrupt,
                 format("\"{}\" is not a control file of PostgreSQL 13 to 18, or damaged", path));
     }
+}
+
+std::optional<int> major_version_of(std::uint32_t catalog_version) {
+    switch (catalog_version) {
+        case 202007201: return 13;
+        case 202107181: return 14;
+        case 202209061: return 15;
+        case 202307071: return 16;
+        case 202406281: return 17;
+        case 202506291: return 18;
+        default: return std::nullopt;
+    }
+}
+
+Bytes with_unusable_checkpoint(ByteView bytes) {
+    const auto crc_offset = find_crc(bytes);
+    if (!crc_offset) throw Error(ErrorKind::corrupt, "the control file of the backup is damaged");
+    Bytes unusable = to_bytes(bytes);
+    store_le(&unusable[checkpoint_offset], unusable_checkpoint.value);
+    store_le(&unusable[*crc_offset], crc32c(ByteView(unusable).first(*crc_offset)));
+    return unusable;
 }
 
 }  // namespace walden::pg

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
-#include "recovery/stored_lines.h"
+#include "catalog/histories.h"
 #include "wal/segment_identity.h"
 #include "wal/timeline_history.h"
 
@@ -217,10 +217,10 @@ void Fetcher::require_no_later_switch(const wal::WalFileName& name,
     const auto segment = wal::resolve_segment(name, settings_.segment_size);
     if (!segment) return;  // no cluster with such segments ever wrote it
     // A timeline descends from smaller ones only, so its descendants are listed behind it.
-    for (const wal::TimelineId descendant : list_histories(vault_, name.timeline)) {
+    for (const wal::TimelineId descendant : catalog::list_histories(vault_, name.timeline)) {
         const auto history =
             in_context([&] { return format("find out where timeline {} was left", name.timeline); },
-                       [&] { return read_history(vault_, descendant); });
+                       [&] { return catalog::read_history(vault_, descendant); });
         if (!history) continue;
         for (const wal::TimelineSpan& span : history->spans())
             if (span.timeline == name.timeline &&

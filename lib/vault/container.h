@@ -14,7 +14,15 @@
 
 namespace walden::vault {
 
-enum class ObjectKind : std::uint8_t { content = 1, entry = 2, claim = 3, identity = 4 };
+enum class ObjectKind : std::uint8_t {
+    content = 1,
+    entry = 2,
+    claim = 3,
+    identity = 4,
+    backup = 5,  ///< a record of a base backup
+    map = 6,
+    pack = 7,
+};
 
 [[nodiscard]] std::string_view to_string(ObjectKind kind);
 
@@ -50,8 +58,8 @@ struct ContainerHeader {
     std::uint64_t plain_size = 0;
 };
 
-/// Contents are sealed to the current epoch's public key, everything else with keys derived from
-/// the cluster's metadata key. The result is at most encoded + 2 KiB + 1/16384 of it.
+/// Contents and packs are sealed to the current epoch's public key, everything else with keys
+/// derived from the cluster's metadata key. The result is at most encoded + 2 KiB + 1/16384 of it.
 [[nodiscard]] Bytes seal_object(const ClusterKeyring& keys, ObjectPlace place,
                                 const Payload& payload);
 

@@ -81,8 +81,18 @@ std::optional<std::string> ClusterLayout::content_of_copy(std::string_view key) 
     return std::string(content);
 }
 
+std::string ClusterLayout::map_key(const BackupId& id, std::uint32_t number) const {
+    assert(number >= 1 && number <= backup_object_max);
+    return format("{}{:08}", maps_prefix(id), number);
+}
+
+std::string ClusterLayout::pack_key(const BackupId& id, std::uint32_t number) const {
+    assert(number >= 1 && number <= backup_object_max);
+    return format("{}{:08}", packs_prefix(id), number);
+}
+
 std::string ClusterLayout::claim_key(std::string_view timeline, std::uint32_t generation) const {
-    return format("{}{}", claim_prefix(timeline), generation);
+    return format("{}{}.{}", claims_prefix(), timeline, generation);
 }
 
 }  // namespace walden::vault

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "crypto/content_id.h"
 #include "crypto/key_slot.h"
+#include "vault/backup_id.h"
 
 #include <cstdint>
 #include <optional>
@@ -51,10 +52,6 @@ public:
     [[nodiscard]] std::string claim_key(std::string_view timeline, std::uint32_t generation) const;
 
     [[nodiscard]] std::string claims_prefix() const { return prefix_ + "claims/"; }
-
-    [[nodiscard]] std::string claim_prefix(std::string_view timeline) const {
-        return claims_prefix() + std::string(timeline) + ".";
-    }
 
     /// `segment`: 24 characters.
     [[nodiscard]] std::string segment_key(std::string_view segment) const;
@@ -117,8 +114,42 @@ public:
         return damaged_prefix() + std::string(file_name) + "." + to_string(id);
     }
 
+    [[nodiscard]] std::string backups_prefix() const { return prefix_ + "backups/"; }
+
+    /// Everything of one base backup.
+    [[nodiscard]] std::string backup_prefix(const BackupId& id) const {
+        return backups_prefix() + to_string(id) + "/";
+    }
+
+    [[nodiscard]] std::string intent_key(const BackupId& id) const {
+        return backup_prefix(id) + "intent";
+    }
+
+    [[nodiscard]] std::string outcome_key(const BackupId& id) const {
+        return backup_prefix(id) + "outcome";
+    }
+
+    [[nodiscard]] std::string tomb_key(const BackupId& id) const {
+        return backup_prefix(id) + "tomb";
+    }
+
+    [[nodiscard]] std::string maps_prefix(const BackupId& id) const {
+        return backup_prefix(id) + "maps/";
+    }
+
+    [[nodiscard]] std::string packs_prefix(const BackupId& id) const {
+        return backup_prefix(id) + "packs/";
+    }
+
+    /// Maps and packs are counted from 1, to backup_object_max.
+    [[nodiscard]] std::string map_key(const BackupId& id, std::uint32_t number) const;
+    [[nodiscard]] std::string pack_key(const BackupId& id, std::uint32_t number) const;
+
 private:
     std::string prefix_;
 };
+
+/// Eight decimal digits.
+inline constexpr std::uint32_t backup_object_max = 99'999'999;
 
 }  // namespace walden::vault

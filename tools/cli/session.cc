@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"
-#include "storage/open_storage.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/version.h"
@@ -63,28 +62,23 @@ storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
     return options;
 }
 
-std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config,
-                                                         const storage::RetryOptions& /*retry*/) {
-    return storage::open_storage(config.store.url);
-}
-
-Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open,
+Session::Session(Config config, std::chrono::milliseconds deadline, storage::StoreTable stores,
                  const std::function<void()>& on_retry)
-    : config_(std::move(config)) {
+    : config_(std::move(config)), kind_(storage::kind_of(stores, config_.store.url)) {
     const storage::RetryOptions retry = retry_options(deadline, on_retry);
-    backend_ = open(config_, retry);
+    backend_ = kind_.open(config_.store, retry);
     storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry);
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.repository_id, .encryption = config_.encryption.is_enabled},
         [&] { return load_secret(config_); });
-    if (storage::s3::is_s3_url(config_.store.url) && !repository_->descriptor().fencing_proven &&
-        config_.store.s3.fencing == storage::s3::Fencing::required)
+    // Where the settings say nothing of it, whoever made the repository has accepted it.
+    if (!repository_->descriptor().fencing_proven && kind_.accepts_unfenced != nullptr &&
+        !kind_.accepts_unfenced(config_.store))
         throw Error(
             ErrorKind::usage,
             format("store {} does not keep an object from being overwritten", config_.store.url))
-            .with_hint(
-                "\"walden init\" found that out. Set fencing = \"none\" in [store] if there is "
-                "surely one writer.");
+            .with_hint(format("\"walden init\" found that out. If there is surely one writer, {}.",
+                              kind_.unfenced_consent));
 }
 
 std::optional<std::uint64_t> Session::local_system_identifier() const {

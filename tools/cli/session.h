@@ -3,6 +3,7 @@
 
 #include "archive/archiver.h"
 #include "recovery/fetcher.h"
+#include "storage/local_stores.h"
 #include "storage/wrappers/retrying_storage.h"
 #include "tools/config/config.h"
 #include "vault/cluster_vault.h"
@@ -15,15 +16,6 @@
 
 namespace walden::cli {
 
-/// Opens the store that a configuration names. The options are those of the RetryingStorage that it
-/// will be used through, for a call that has steps to be repeated by themselves.
-using StorageOpener = std::function<std::unique_ptr<vault::ObjectStorage>(
-    const Config&, const storage::RetryOptions&)>;
-
-/// Knows file:// only, and so does not link libcurl.
-[[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_local_storage(
-    const Config& config, const storage::RetryOptions& retry);
-
 /// Retries until `deadline` from now, with a warning for each.
 [[nodiscard]] storage::RetryOptions retry_options(
     std::chrono::milliseconds deadline, const std::function<void()>& on_retry = [] {});
@@ -32,15 +24,17 @@ using StorageOpener = std::function<std::unique_ptr<vault::ObjectStorage>(
 class Session {
 public:
     /// Opens storage and repository as configured. Attempts go on until `deadline` from now;
-    /// `on_retry` is called before each but the first, from any thread. Throws what `open` and
-    /// Repository::open throw; Error(usage) if the repository is known to lie in a store that does
-    /// not fence, and the configuration does not accept that.
+    /// `on_retry` is called before each but the first, from any thread. Throws what opening the
+    /// store and Repository::open throw; Error(usage) if the repository is known to lie in a store
+    /// that does not fence, and the configuration does not accept that.
     Session(
         Config config, std::chrono::milliseconds deadline,
-        const StorageOpener& open = open_local_storage,
+        storage::StoreTable stores = storage::local_stores(),
         const std::function<void()>& on_retry = [] {});
 
     [[nodiscard]] const Config& config() const { return config_; }
+
+    [[nodiscard]] const storage::StoreKind& store_kind() const { return kind_; }
 
     [[nodiscard]] vault::ObjectStorage& storage() const { return *storage_; }
 
@@ -71,6 +65,7 @@ private:
     [[nodiscard]] std::optional<std::uint64_t> local_system_identifier() const;
 
     Config config_;
+    const storage::StoreKind& kind_;
     std::unique_ptr<vault::ObjectStorage> backend_;
     std::unique_ptr<storage::RetryingStorage> storage_;
     std::optional<vault::Repository> repository_;

@@ -4,12 +4,12 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/large_memory.h"
+#include "storage/all_stores.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/cli/version.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/recovery_source.h"
 #include "tools/commands/text.h"
 
@@ -49,7 +49,7 @@ constexpr std::chrono::seconds leaving_deadline{5};
 class SessionArchive final : public archive::OpenArchive {
 public:
     SessionArchive(const cli::Config& config, const std::function<void()>& on_retry)
-        : session_(config, no_deadline, open_any_store, on_retry),
+        : session_(config, no_deadline, storage::all_stores(), on_retry),
           vault_(session_.open_cluster()),
           identity_(session_.require_identity(vault_)),
           state_(cli::open_local_state(session_, identity_.system_identifier)) {}

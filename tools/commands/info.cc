@@ -1,12 +1,12 @@
 #include "base/error.h"
 #include "base/format.h"
-#include "inspect/survey.h"
-#include "inspect/verifier.h"
+#include "catalog/problem.h"
+#include "catalog/survey.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/codec_text.h"
 #include "tools/commands/text.h"
 
@@ -14,9 +14,9 @@ namespace walden::commands {
 
 namespace {
 
-using inspect::ClusterSurvey;
-using inspect::SegmentRun;
-using inspect::TimelineSurvey;
+using catalog::ClusterSurvey;
+using catalog::SegmentRun;
+using catalog::TimelineSurvey;
 
 double ratio_of(const TimelineSurvey& timeline) {
     return timeline.stored_bytes == 0 ? 0
@@ -117,7 +117,7 @@ cli::Json timeline_json(const TimelineSurvey& timeline, wal::SegmentSize size) {
 
 cli::Json cluster_json(const std::string& name, const ClusterSurvey& survey) {
     cli::Json damaged = cli::Json::array();
-    for (const inspect::DamagedSegment& segment : survey.damaged)
+    for (const catalog::DamagedSegment& segment : survey.damaged)
         damaged.push_back({{"segment", segment.file_name},
                            {"lsn", to_string(segment.stopped_at)},
                            {"reason", segment.reason}});
@@ -157,7 +157,7 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey) {
     for (const std::string& conflict : survey.conflicts)
         print_line(format(
             "\n  CONFLICT: {} was written by two servers; the later one is kept apart", conflict));
-    for (const inspect::DamagedSegment& segment : survey.damaged)
+    for (const catalog::DamagedSegment& segment : survey.damaged)
         print_line(format("\n  DAMAGED AT ITS SOURCE: {} at {}: {}; no recovery can pass it",
                           segment.file_name, to_string(segment.stopped_at), segment.reason));
     for (const std::string& message : survey.unreadable)
@@ -169,9 +169,9 @@ std::optional<ClusterSurvey> survey_of(const cli::Session& session, std::uint64_
     const vault::ClusterVault vault = session.open_cluster(system);
     try {
         if (!vault.claims().find_identity()) return std::nullopt;
-        return inspect::survey_cluster(vault, system);
+        return catalog::survey_cluster(vault, system);
     } catch (const Error& error) {
-        if (!inspect::problem_of(error)) throw;
+        if (!catalog::problem_of(error)) throw;
         // Without its identity nothing can be told of it, but the others can be shown.
         ClusterSurvey survey;
         survey.system_identifier = system;
@@ -199,7 +199,7 @@ cli::Json repository_json(const cli::Session& session) {
 
 int info(const cli::Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive.deadline, open_any_store);
+    const cli::Session session(config, config.archive.deadline, storage::all_stores());
     cli::Json clusters = cli::Json::array();
     if (!common.is_json()) print_repository(session);
     bool is_complete = true;

@@ -2,10 +2,10 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/secret.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
 
@@ -73,7 +73,7 @@ cli::Session open_session(const cli::Common& common, const KeyOptions& options) 
         throw Error(ErrorKind::usage, "the repository is not encrypted: it has no keys");
     if (options.unlocks_by_passphrase) config.encryption.key_source = ask_passphrase();
     const auto deadline = config.archive.deadline;
-    return {std::move(config), deadline, open_any_store};
+    return {std::move(config), deadline, storage::all_stores()};
 }
 
 void require_read_bundle(const cli::Session& session) {
@@ -229,7 +229,7 @@ int test_key(const cli::Common& common, const KeyOptions& options) {
     else if (options.is_passphrase)
         config.encryption.key_source = ask_passphrase();
     const auto deadline = config.archive.deadline;
-    const cli::Session session(std::move(config), deadline, open_any_store);
+    const cli::Session session(std::move(config), deadline, storage::all_stores());
     const crypto::KeyBundle& bundle = *session.repository().bundle();
     const bool can_read = bundle.kind() == crypto::BundleKind::read;
     // The proof is a content that was sealed and opened again with nothing but this key.

@@ -2,13 +2,13 @@
 #include "base/error.h"
 #include "base/file_identity.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/agent_place.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/push_here.h"
 #include "tools/cli/push_program.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 
 #include <algorithm>
@@ -60,7 +60,7 @@ std::uint64_t flush_here(const cli::Config& config, agent::Clock::time_point dea
         if (!find_file(path)) continue;
         cli::push_here(config, path,
                        std::min(deadline, agent::Clock::now() + config.archive.deadline),
-                       open_any_store);
+                       storage::all_stores());
     }
     return names.size();
 }
@@ -78,7 +78,7 @@ int push(const cli::Common& common, const PushOptions& options) {
                              .operands = {options.path},
                              .distrusts_agent = options.distrusts_agent};
     if (options.patience != 0) arguments.patience = std::chrono::milliseconds(options.patience);
-    cli::push_here(config, arguments, open_any_store);
+    cli::push_here(config, arguments, storage::all_stores());
     return 0;
 }
 

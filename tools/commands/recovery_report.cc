@@ -7,7 +7,7 @@ namespace walden::commands {
 
 namespace {
 
-using Reach = recovery::TargetPlace::Reach;
+using Reach = catalog::TargetPlace::Reach;
 
 std::string seconds_text(std::uint64_t microseconds) {
     return format("{:.1f} s", static_cast<double>(microseconds) / 1e6);
@@ -74,7 +74,7 @@ bool is_beyond(const TargetReport& report) {
 }
 
 void print_warning(const TargetReport& report) {
-    const recovery::TargetPlace& place = *report.place;
+    const catalog::TargetPlace& place = *report.place;
     const std::string last_commit =
         place.last_commit
             ? format(", the last commit seen there is of {}", wal::to_utc_text(*place.last_commit))
@@ -195,7 +195,7 @@ cli::Json target_json(const TargetReport& report, std::uint64_t replay_us) {
     json["reach"] = has_target(report) ? cli::Json(reach_text(report)) : cli::Json();
     json["remaining"] = distance_json(report.remaining_count(), replay_us);
     if (!report.place) return json;
-    const recovery::TargetPlace& place = *report.place;
+    const catalog::TargetPlace& place = *report.place;
     json["reason"] = place.reason;
     json["estimated"] = place.is_estimate;
     json["segment"] = segment_json(place.segment, report.segment_size);

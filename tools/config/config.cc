@@ -64,6 +64,7 @@ std::vector<Setting<Config>> all_settings() {
         section_setting("archive", &Config::archive, archive_setting_table()),
         section_setting("agent", &Config::agent, agent_setting_table()),
         section_setting("fetch", &Config::fetch, fetch_setting_table()),
+        section_setting("backup", &Config::backup, backup_setting_table()),
     };
 }
 

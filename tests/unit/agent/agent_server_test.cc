@@ -2,8 +2,8 @@
 
 #include "agent/client.h"
 #include "base/random.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
+#include "support/memory_storage.h"
 #include "support/scratch_directory.h"
 #include "support/served_archive.h"
 #include "support/served_recovery.h"

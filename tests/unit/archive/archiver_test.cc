@@ -1,10 +1,10 @@
 #include "archive/archiver.h"
 
-#include "inspect/survey.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
+#include "catalog/survey.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -240,8 +240,8 @@ TEST_CASE("damaged WAL is archived with a warning, or refused, as the settings s
         CHECK_FALSE(facts->reason.empty());
         const auto report = verify(a.vault);
         REQUIRE(report.problems.size() == 1);
-        CHECK(report.problems[0].kind == inspect::ProblemKind::wal_damaged);
-        const auto survey = inspect::survey_cluster(a.vault, test_system);
+        CHECK(report.problems[0].kind == catalog::ProblemKind::wal_damaged);
+        const auto survey = catalog::survey_cluster(a.vault, test_system);
         REQUIRE(survey.damaged.size() == 1);
         CHECK(survey.damaged[0].file_name == damaged.name);
         CHECK(survey.damaged[0].stopped_at == facts->stopped_at);

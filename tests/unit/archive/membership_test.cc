@@ -1,9 +1,9 @@
 #include "archive/membership.h"
 
 #include "base/file.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 #include "support/wal_builder.h"
 
 #include <catch2/catch.hpp>

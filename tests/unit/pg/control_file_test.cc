@@ -1,11 +1,14 @@
 #include "pg/control_file.h"
 
 #include "base/file.h"
+#include "base/format.h"
 #include "base/hash.h"
 #include "support/errors.h"
 #include "support/scratch_directory.h"
 
 #include <catch2/catch.hpp>
+
+#include <cstdlib>
 
 using namespace walden;
 using namespace walden::test;
@@ -88,4 +91,83 @@ TEST_CASE("a control file that stays damaged is an error, a missing one is none"
     CHECK(mentions(error->message(), path));
     write_file_durably(path, Bytes(1 << 20, std::byte{0}), 0600);
     CHECK(kind_of([&] { static_cast<void>(read_control_file(scratch.path())); }) == ErrorKind::io);
+}
+
+namespace {
+
+/// The first 512 bytes of the pg_control that initdb -k --wal-segsize=1 of each release wrote.
+Bytes golden_control(int major) {
+    const char* const root = std::getenv("WALDEN_SOURCE_ROOT");
+    REQUIRE(root != nullptr);
+    const auto bytes = read_file(format("{}/tests/golden/pg_control/{}", root, major), 512);
+    REQUIRE(bytes.has_value());
+    return *bytes;
+}
+
+}  // namespace
+
+TEST_CASE("the control files of PostgreSQL 13 to 18 tell the layout of the files",
+          "[pg][control]") {
+    for (int major = 13; major <= 18; ++major) {
+        INFO(major);
+        const auto control = parse_control_file(golden_control(major));
+        REQUIRE(control.has_value());
+        CHECK(major_version_of(control->catalog_version) == major);
+        CHECK(control->state == ClusterState::shut_down);
+        CHECK(control->geometry ==
+              ClusterGeometry{.page_size = 8192,
+                              .pages_per_file = 131072,
+                              .wal_page_size = 8192,
+                              .segment_size = *wal::SegmentSize::from_bytes(1 << 20),
+                              .checksum_version = 1});
+        CHECK(control->segment_size == wal::SegmentSize::from_bytes(1 << 20));
+        // A shutdown checkpoint is where its own replay begins.
+        CHECK(control->redo == control->checkpoint.lsn);
+        CHECK(control->checkpoint.timeline == 1);
+        CHECK(control->has_full_page_writes);
+    }
+    CHECK_FALSE(major_version_of(202209060).has_value());
+}
+
+TEST_CASE("a control file without full page writes says so", "[pg][control]") {
+    Bytes bytes = golden_control(15);
+    bytes[56] = std::byte{0};
+    store_le(&bytes[288], crc32c(ByteView(bytes).first(288)));
+    const auto control = parse_control_file(bytes);
+    REQUIRE(control.has_value());
+    CHECK_FALSE(control->has_full_page_writes);
+}
+
+TEST_CASE("an impossible layout is none", "[pg][control]") {
+    for (const std::size_t member : {0U, 1U, 3U}) {
+        Bytes bytes = golden_control(15);
+        std::size_t at = 0;
+        while (load_le<std::uint64_t>(&bytes[at]) != 0x4132D68700000000) at += 8;
+        store_le(&bytes[at + 8 + 4 * member], std::uint32_t{0});
+        store_le(&bytes[288], crc32c(ByteView(bytes).first(288)));
+        const auto control = parse_control_file(bytes);
+        REQUIRE(control.has_value());
+        CHECK_FALSE(control->geometry.has_value());
+        CHECK_FALSE(control->segment_size.has_value());
+    }
+}
+
+TEST_CASE("an unusable control file differs in its checkpoint alone (pitfall 10)",
+          "[pg][control]") {
+    for (int major = 13; major <= 18; ++major) {
+        const Bytes bytes = golden_control(major);
+        const Bytes unusable = with_unusable_checkpoint(bytes);
+        const auto control = parse_control_file(unusable);
+        REQUIRE(control.has_value());
+        CHECK(control->checkpoint.lsn == wal::Lsn{0xDEAD});
+        CHECK(control->redo == parse_control_file(bytes)->redo);
+        std::size_t differing = 0;
+        for (std::size_t i = 0; i < bytes.size(); ++i) differing += bytes[i] != unusable[i];
+        CHECK(differing <= 8 + 4);
+        CHECK(with_unusable_checkpoint(unusable) == unusable);
+    }
+    for (const Bytes& bytes :
+         {Bytes(8192, std::byte{0}), with_bit_flipped(golden_control(15), 300)})
+        CHECK(kind_of([&] { static_cast<void>(with_unusable_checkpoint(bytes)); }) ==
+              ErrorKind::corrupt);
 }

@@ -1,8 +1,8 @@
 // walden check: is everything such that the archive will restore this server?
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/check/checker.h"
 #include "tools/commands/state_place.h"
 #include "tools/commands/text.h"
@@ -43,7 +43,7 @@ int check(const cli::Common& common, const CheckOptions& options) {
     checker.group([&] {
         const cli::Config config = cli::read_config(common.config_path);
         checker.group([&] { require_state_directory(config); });
-        const cli::Session session(config, config.archive.deadline, open_any_store);
+        const cli::Session session(config, config.archive.deadline, storage::all_stores());
         checker.ok(format("repository {}", to_hex(session.repository().descriptor().id)));
         checker.group([&] { check_keys(session, checker); });
         checker.group([&] { check_store(session, checker); });

@@ -1,46 +1,38 @@
 #include "base/format.h"
-#include "inspect/descent.h"
-#include "inspect/survey.h"
+#include "catalog/descent.h"
+#include "catalog/histories.h"
+#include "catalog/survey.h"
 #include "pg/recovery_start.h"
 #include "tools/commands/check/checker.h"
 #include "tools/commands/text.h"
 
 #include <algorithm>
-#include <map>
 
 namespace walden::commands {
 
 namespace {
 
-/// Of the timelines that have one that can be read.
-std::map<wal::TimelineId, wal::TimelineHistory> histories_of(const inspect::ClusterSurvey& survey) {
-    std::map<wal::TimelineId, wal::TimelineHistory> histories;
-    for (const auto& timeline : survey.timelines)
-        if (timeline.history) histories.emplace(timeline.timeline, *timeline.history);
-    return histories;
-}
-
 /// Whether recovery of this data directory can follow the timeline that it is to follow: what
 /// PostgreSQL says when it cannot, "requested timeline is not a child of this server's history",
 /// names neither the way out nor where that timeline came from.
-void check_descent(const cli::Config& config, const inspect::ClusterSurvey& survey,
+void check_descent(const cli::Config& config, const catalog::ClusterSurvey& survey,
                    wal::TimelineId wanted, Checker& checker) {
     const auto start = pg::read_recovery_start(config.pgdata);
     if (!start) return;
     const pg::WalPosition minimum = start->minimum_recovery.value_or(pg::WalPosition{});
-    const auto histories = histories_of(survey);
     const wal::TimelineId own = std::max(start->checkpoint.timeline, minimum.timeline);
-    const wal::TimelineId target = wanted != 0 ? wanted : inspect::newest_timeline(own, histories);
+    const wal::TimelineId target =
+        wanted != 0 ? wanted : catalog::newest_timeline(own, survey.timelines_with_history());
     if (target == own && wanted == 0) return;
-    const auto history = histories.find(target);
-    if (history == histories.end() && target != 1) {
+    const wal::TimelineHistory* history = survey.history_of(target);
+    if (history == nullptr && target != 1) {
         checker.problem(
             format("the archive has no history of timeline {} that can be read", target),
             "\"walden info\" lists its timelines; reading them takes a read key.");
         return;
     }
-    const auto problem = inspect::explain_descent(
-        history == histories.end() ? wal::TimelineHistory(target) : history->second,
+    const auto problem = catalog::explain_descent(
+        history == nullptr ? wal::TimelineHistory(target) : *history,
         {.checkpoint = start->checkpoint.lsn,
          .timeline = start->checkpoint.timeline,
          .minimum_recovery =
@@ -64,7 +56,7 @@ void check_archive(const cli::Session& session, const CheckOptions& options, Che
     const vault::ClusterIdentity identity = session.require_identity(vault);
     checker.ok(format("cluster \"{}\" (system identifier {}) is registered",
                       session.config().cluster, identity.system_identifier));
-    const auto survey = inspect::survey_cluster(vault, identity.system_identifier);
+    const auto survey = catalog::survey_cluster(vault, identity.system_identifier);
     for (const auto& timeline : survey.timelines) {
         if (timeline.runs.size() > 1)
             checker.problem(
