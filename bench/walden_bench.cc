@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "bench/child_process.h"
+#include "bench/page_ratio.h"
 #include "bench/ratio.h"
 #include "bench/servers_driver.h"
 #include "bench/stages.h"
@@ -26,6 +27,33 @@ std::string programs_beside_us() {
     return ::access((in_build + "/walden-push").c_str(), X_OK) == 0 ? in_build : directory;
 }
 
+CLI::App* add_pages_command(CLI::App& app, walden::bench::PageRatioOptions& options) {
+    CLI::App* pages =
+        app.add_subcommand("pages", "How small and how fast the page codec stores data files");
+    pages->add_option("PATH", options.paths, "Relation files, or directories of them (base/)")
+        ->required();
+    pages->add_option("--runs", options.run_count, "Counted runs")->check(CLI::Range(1, 1000));
+    pages->add_option("--bar", options.bar, "What its bytes may be of zstd-3's at 256 KiB");
+    pages->add_flag("--json", options.prints_json, "One JSON object a line");
+    return pages;
+}
+
+CLI::App* add_ratio_command(CLI::App& app, walden::bench::RatioOptions& options,
+                            bool& skips_one_shot) {
+    CLI::App* ratio =
+        app.add_subcommand("ratio", "How small and how fast, by kind of WAL and method");
+    ratio->add_option("--corpus", options.corpus, "Directory made by bench/wal_corpus.py")
+        ->required();
+    ratio->add_option("--kinds", options.kinds, "Kinds of WAL with commas between; else all");
+    ratio->add_option("--segments", options.segment_count, "Segments of each kind")
+        ->check(CLI::Range(1, 1000));
+    ratio->add_option("--runs", options.run_count, "Counted runs of each stage")
+        ->check(CLI::Range(1, 1000));
+    ratio->add_flag("--no-one-shot", skips_one_shot, "Without fresh processes");
+    ratio->add_flag("--json", options.prints_json, "One JSON object a line");
+    return ratio;
+}
+
 int run(int argc, char** argv) {
     CLI::App app("Measures walden.", "walden-bench");
     app.require_subcommand(1);
@@ -44,22 +72,15 @@ int run(int argc, char** argv) {
 
     walden::bench::RatioOptions ratio_options;
     bool skips_one_shot = false;
-    CLI::App* ratio =
-        app.add_subcommand("ratio", "How small and how fast, by kind of WAL and method");
-    ratio->add_option("--corpus", ratio_options.corpus, "Directory made by bench/wal_corpus.py")
-        ->required();
-    ratio->add_option("--kinds", ratio_options.kinds, "Kinds of WAL with commas between; else all");
-    ratio->add_option("--segments", ratio_options.segment_count, "Segments of each kind")
-        ->check(CLI::Range(1, 1000));
-    ratio->add_option("--runs", ratio_options.run_count, "Counted runs of each stage")
-        ->check(CLI::Range(1, 1000));
-    ratio->add_flag("--no-one-shot", skips_one_shot, "Without fresh processes");
-    ratio->add_flag("--json", ratio_options.prints_json, "One JSON object a line");
+    CLI::App* ratio = add_ratio_command(app, ratio_options, skips_one_shot);
     std::string once_method;
     std::string once_path;
     CLI::App* once = app.add_subcommand("encode-once", "What \"ratio\" starts as fresh processes");
     once->add_option("METHOD", once_method, "As \"ratio\" names them")->required();
     once->add_option("FILE", once_path, "A segment")->required();
+
+    walden::bench::PageRatioOptions page_options;
+    CLI::App* pages = add_pages_command(app, page_options);
 
     // The drivers read their own arguments and have their own help.
     const std::pair<const char*, const char*> drivers[] = {
@@ -75,6 +96,7 @@ int run(int argc, char** argv) {
                                                  driver->remaining());
     if (stages->parsed()) walden::bench::run_stages(options);
     if (once->parsed()) walden::bench::encode_once(once_method, once_path);
+    if (pages->parsed()) return walden::bench::run_page_ratio(page_options) ? 0 : 1;
     if (ratio->parsed()) {
         ratio_options.runs_one_shot = !skips_one_shot;
         return walden::bench::run_ratio(ratio_options) ? 0 : 1;

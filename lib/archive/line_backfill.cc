@@ -1,5 +1,6 @@
 #include "archive/line_backfill.h"
 
+#include "archive/line_proof.h"
 #include "archive/source_file.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -37,10 +38,6 @@ WalDirectory list_wal_directory(const std::string& path, wal::SegmentSize size) 
         if (const auto segment = wal::resolve_segment(*name, size)) found.segments.insert(*segment);
     }
     return found;
-}
-
-std::string history_name(wal::TimelineId timeline) {
-    return wal::timeline_part(timeline) + ".history";
 }
 
 /// Makes the plan. Walks once over the line of descent, from the oldest segment in pg_wal to the
@@ -190,23 +187,23 @@ private:
         }
         Bytes bytes;
         vault_.contents().read(stored->entry, bytes);
-        const auto name = *wal::parse_segment_name(before, size_);
-        const wal::SegmentReport report =
-            wal::read_segment({.bytes = bytes, .name = name, .segment_size = size_});
-        if (!report.carry_out || !report.carry_out->partial) {
-            segment.reason = format(
-                "pg_wal has no {} to compare, and no record leads from the "
-                "archive's to this one",
-                before);
-            return;
+        switch (
+            prove_continuation({.name = *wal::parse_segment_name(before, size_), .bytes = bytes},
+                               {.name = segment.name, .bytes = *file.bytes}, size_)) {
+            case Continuation::proven:
+                segment.state = BackfillState::missing;
+                segment.reason =
+                    format("a record begins in the archive's {} and ends here", before);
+                return;
+            case Continuation::different:
+                segment.state = BackfillState::different;
+                segment.reason = format("it does not continue the archive's {}", before);
+                return;
+            case Continuation::unknown: break;
         }
-        if (read(file, &*report.carry_out).is_complete()) {
-            segment.state = BackfillState::missing;
-            segment.reason = format("a record begins in the archive's {} and ends here", before);
-        } else {
-            segment.state = BackfillState::different;
-            segment.reason = format("it does not continue the archive's {}", before);
-        }
+        segment.reason = format(
+            "pg_wal has no {} to compare, and no record leads from the archive's to this one",
+            before);
     }
 
     /// What nothing before it contradicts, because nothing before it is there, may be proven by
@@ -302,7 +299,7 @@ std::optional<BackfillPlan> Backfill::plan() const {
     const WalDirectory local =
         list_wal_directory(wal_directory_, preparer.settings().instance.segment_size);
     if (!local.newest_history) return std::nullopt;
-    const std::string name = history_name(*local.newest_history);
+    const std::string name = wal::history_name(*local.newest_history);
     const Bytes bytes = read_source_file(wal_directory_ + "/" + name, text_file_size_max);
     auto parsed = wal::parse_timeline_history(bytes, *local.newest_history);
     if (!parsed.history)

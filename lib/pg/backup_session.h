@@ -7,6 +7,7 @@
 #pragma once
 
 #include "pg/backup_label.h"
+#include "pg/tablespace_map.h"
 #include "wal/file_name.h"
 #include "wal/lsn.h"
 
@@ -24,11 +25,6 @@ class Connection;
 enum class CheckpointPace : std::uint8_t {
     fast,    ///< at once, at the expense of the others
     spread,  ///< over checkpoint_completion_target of checkpoint_timeout: minutes
-};
-
-struct Tablespace {
-    std::uint32_t oid = 0;
-    std::string location;  ///< as the server has it; relative ("pg_tblspc/16384") if it is in place
 };
 
 /// What a backup needs to know of the server, asked once.

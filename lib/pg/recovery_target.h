@@ -25,8 +25,8 @@ enum class TargetKind : std::uint8_t {
 /// PostgreSQL does not start with more than one of them.
 struct RecoveryTarget {
     TargetKind kind = TargetKind::none;
-    std::string text;  ///< the setting's value
-    wal::Lsn lsn;      ///< by kind; the others are 0
+    std::string text{};  ///< the setting's value
+    wal::Lsn lsn{};      ///< by kind; the others are 0
     wal::Timestamp time = 0;
     std::uint32_t xid = 0;
     bool is_inclusive = true;  ///< recovery_target_inclusive

@@ -87,8 +87,7 @@ std::vector<BackupId> BackupStore::list() const {
     return ids;
 }
 
-std::vector<std::uint32_t> BackupStore::list_maps(const BackupId& id) const {
-    const std::string prefix = layout_.maps_prefix(id);
+std::vector<std::uint32_t> BackupStore::list_numbers(const std::string& prefix) const {
     std::vector<std::uint32_t> numbers;
     storage().list(prefix, "", [&](const ObjectInfo& object) {
         const std::string_view digits = std::string_view(object.key).substr(prefix.size());

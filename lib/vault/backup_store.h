@@ -48,8 +48,14 @@ public:
     /// The ids of all that has any object below backups/, ascending. One request for each backup.
     [[nodiscard]] std::vector<BackupId> list() const;
 
-    /// The numbers of a backup's maps that are in the store, ascending.
-    [[nodiscard]] std::vector<std::uint32_t> list_maps(const BackupId& id) const;
+    /// The numbers of a backup's maps, or packs, that are in the store, ascending.
+    [[nodiscard]] std::vector<std::uint32_t> list_maps(const BackupId& id) const {
+        return list_numbers(layout_.maps_prefix(id));
+    }
+
+    [[nodiscard]] std::vector<std::uint32_t> list_packs(const BackupId& id) const {
+        return list_numbers(layout_.packs_prefix(id));
+    }
 
     struct SealedMap {
         std::string key;
@@ -73,6 +79,7 @@ public:
     }
 
 private:
+    [[nodiscard]] std::vector<std::uint32_t> list_numbers(const std::string& prefix) const;
     template <class Record>
     [[nodiscard]] std::optional<Record> find(const std::string& key, const BackupId& id,
                                              Record (*decode)(ByteView)) const;

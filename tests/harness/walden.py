@@ -87,12 +87,15 @@ class Walden:
         return self.run("walden-fetch", name, target, ok=False, **options)
 
     def json(self, *arguments, ok=True):
-        """The JSON document that `walden ... --json` prints."""
+        """The JSON document that `walden ... --json` prints, without its "schema"."""
         done = self.run("walden", *arguments, "--json", ok=ok)
         try:
-            return json.loads(done.out)
+            report = json.loads(done.out)
         except ValueError:
             raise Failed(f"walden {' '.join(arguments)} --json printed no JSON:\n{done.text}") from None
+        if report.pop("schema", None) != 1:
+            raise Failed(f"walden {' '.join(arguments)} --json has no schema 1: {done.out}")
+        return report
 
     def archive_command(self):
         return f"{self.bin}/walden-push --config {self.config} %p"

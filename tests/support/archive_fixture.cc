@@ -178,7 +178,7 @@ inspect::VerifyReport verify(const vault::ClusterVault& vault) {
 
 std::string problems_of(const inspect::VerifyReport& report) {
     std::string text;
-    for (const inspect::Problem& problem : report.problems)
+    for (const catalog::Problem& problem : report.problems)
         text += format("{}: {}: {}\n", to_string(problem.kind), problem.object, problem.message);
     return text;
 }

@@ -155,7 +155,8 @@ void measure(int count, const std::vector<std::string>& paths) {
             records += read_segment(input).facts.record_count;
         });
         time_pass(segments, with_references, [&](const SegmentInput& input) {
-            records += encode_block_references(collect_block_references(input)).size() > 0 ? 0U : 1U;
+            records +=
+                encode_block_references(collect_block_references(input)).size() > 0 ? 0U : 1U;
         });
     }
     const auto segment_count = static_cast<double>(paths.size());

@@ -12,6 +12,9 @@ std::vector<Setting<BackupSection>> backup_setting_table() {
                 "threads that read and compress; 0: as many as processors"),
         setting("rate", &Section::rate, size_value(0, std::size_t{64} << 30),
                 "bytes a second that a backup reads at most; \"0MiB\": as fast as it goes"),
+        setting("sample_percent", &Section::sample_percent, number_value<std::uint32_t>(0, 100),
+                "of the pages that have not changed by what WAL says, so many are read as well and "
+                "compared, where the cluster has checksums"),
         setting("wal_patience", &Section::wal_patience, duration_value(),
                 "how long a backup waits at its end for each segment of WAL to be archived"),
     };

@@ -14,6 +14,7 @@ struct BackupSection {
     std::string conninfo;    ///< empty: PGHOST and the like
     std::uint32_t jobs = 0;  ///< 0: as many as processors
     std::size_t rate = 0;    ///< bytes a second that are read at most; 0: as fast as it goes
+    std::uint32_t sample_percent = 2;
     std::chrono::milliseconds wal_patience{60'000};
 };
 

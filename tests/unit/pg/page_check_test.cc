@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-
 using namespace walden;
 using namespace walden::test;
 using namespace walden::pg;
