@@ -55,9 +55,9 @@ public:
         };
         add("parse + verify", [this] { parse(); });
         add("content id",
-            [this] { keep(crypto::compute_content_id(id_key(), segment_.bytes, 1)); });
+            [this] { keep(crypto::ContentIdHash(id_key()).compute(segment_.bytes, 1)); });
         add("content id, 2 threads",
-            [this] { keep(crypto::compute_content_id(id_key(), segment_.bytes, 2)); });
+            [this] { keep(crypto::ContentIdHash(id_key()).compute(segment_.bytes, 2)); });
         for (const Method& method : {Method{"zstd 1", codec::CodecId::zstd, 1, 1},
                                      Method{"zstd 1, 2 threads", codec::CodecId::zstd, 1, 2},
                                      Method{"zstd 3", codec::CodecId::zstd, 3, 1},

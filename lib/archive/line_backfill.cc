@@ -1,5 +1,6 @@
 #include "archive/line_backfill.h"
 
+#include "archive/line_proof.h"
 #include "archive/source_file.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -37,10 +38,6 @@ WalDirectory list_wal_directory(const std::string& path, wal::SegmentSize size) 
         if (const auto segment = wal::resolve_segment(*name, size)) found.segments.insert(*segment);
     }
     return found;
-}
-
-std::string history_name(wal::TimelineId timeline) {
-    return wal::timeline_part(timeline) + ".history";
 }
 
 /// Makes the plan. Walks once over the line of descent, from the oldest segment in pg_wal to the
@@ -101,8 +98,9 @@ private:
         carry_.reset();
         before_ = name.segment_number;
         try {
-            const PreparedFile file = preparer_.read(wal_directory_ + "/" + segment.file_name);
-            segment.content_id = vault_.contents().id_of(file.bytes);
+            const PreparedFile file =
+                preparer_.read({.name = segment.file_name, .directory = wal_directory_});
+            segment.content_id = vault_.contents().id_of(*file.bytes);
             const auto stored =
                 archived_.contains(name.segment_number)
                     ? vault_.entries().find(vault_.layout().segment_key(segment.file_name))
@@ -189,23 +187,23 @@ private:
         }
         Bytes bytes;
         vault_.contents().read(stored->entry, bytes);
-        const auto name = *wal::parse_segment_name(before, size_);
-        const wal::SegmentReport report =
-            wal::read_segment({.bytes = bytes, .name = name, .segment_size = size_});
-        if (!report.carry_out || !report.carry_out->partial) {
-            segment.reason = format(
-                "pg_wal has no {} to compare, and no record leads from the "
-                "archive's to this one",
-                before);
-            return;
+        switch (
+            prove_continuation({.name = *wal::parse_segment_name(before, size_), .bytes = bytes},
+                               {.name = segment.name, .bytes = *file.bytes}, size_)) {
+            case Continuation::proven:
+                segment.state = BackfillState::missing;
+                segment.reason =
+                    format("a record begins in the archive's {} and ends here", before);
+                return;
+            case Continuation::different:
+                segment.state = BackfillState::different;
+                segment.reason = format("it does not continue the archive's {}", before);
+                return;
+            case Continuation::unknown: break;
         }
-        if (read(file, &*report.carry_out).is_complete()) {
-            segment.state = BackfillState::missing;
-            segment.reason = format("a record begins in the archive's {} and ends here", before);
-        } else {
-            segment.state = BackfillState::different;
-            segment.reason = format("it does not continue the archive's {}", before);
-        }
+        segment.reason = format(
+            "pg_wal has no {} to compare, and no record leads from the archive's to this one",
+            before);
     }
 
     /// What nothing before it contradicts, because nothing before it is there, may be proven by
@@ -255,7 +253,7 @@ private:
 
     [[nodiscard]] wal::SegmentReport read(const PreparedFile& file,
                                           const wal::SegmentCarry* carry_in) const {
-        return wal::read_segment({.bytes = file.bytes,
+        return wal::read_segment({.bytes = *file.bytes,
                                   .name = *wal::resolve_segment(file.name, size_),
                                   .segment_size = size_,
                                   .system_identifier = preparer_.settings().system_identifier,
@@ -301,7 +299,7 @@ std::optional<BackfillPlan> Backfill::plan() const {
     const WalDirectory local =
         list_wal_directory(wal_directory_, preparer.settings().instance.segment_size);
     if (!local.newest_history) return std::nullopt;
-    const std::string name = history_name(*local.newest_history);
+    const std::string name = wal::history_name(*local.newest_history);
     const Bytes bytes = read_source_file(wal_directory_ + "/" + name, text_file_size_max);
     auto parsed = wal::parse_timeline_history(bytes, *local.newest_history);
     if (!parsed.history)
@@ -323,12 +321,13 @@ ArchiveResult Backfill::archive(const BackfillSegment& segment) const {
     return in_context(
         [&] { return format("archive {}", segment.file_name); },
         [&] {
-            PreparedFile file =
-                archiver_.preparer().prepare(wal_directory_ + "/" + segment.file_name);
-            file.entry.content_id = vault_.contents().id_of(file.bytes);
-            if (file.entry.content_id != segment.content_id)
+            PreparedFile prepared = archiver_.preparer().prepare(
+                {.name = segment.file_name, .directory = wal_directory_});
+            const auto content_id = vault_.contents().id_of(*prepared.bytes);
+            if (content_id != segment.content_id)
                 throw Error(ErrorKind::io, "the file is another one than a moment ago")
                     .with_hint("PostgreSQL recycles old segments; see wal_keep_size.");
+            StorableFile file(std::move(prepared), content_id, vault_.layout());
             file.entry.predecessor = segment.predecessor;
             return archiver_.fill(file);
         });

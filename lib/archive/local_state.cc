@@ -24,11 +24,10 @@ LocalState::LocalState(const std::string& directory, const std::string& cluster,
       owner_(std::move(owner)) {
     try {
         const auto bytes = read_file(path_, state_size_max);
-        is_remembered_ = bytes && parse(*bytes);
+        if (bytes && parse(*bytes)) return;
     } catch (const Error&) {
-        is_remembered_ = false;  // unreadable is the same as lost
+        // Unreadable is the same as lost.
     }
-    if (is_remembered_) return;
     memberships_.clear();
     last_.reset();
     instance_ = random_array<16>();
@@ -83,9 +82,7 @@ bool LocalState::save() const {
     writer.write(crc32c(bytes));
     try {
         make_directories(directory_);
-        NewFile file(path_, 0600);
-        file.write(bytes);
-        file.commit_replacing();
+        write_file_durably(path_, bytes, 0600);
         return true;
     } catch (const Error&) {
         return false;

@@ -36,9 +36,6 @@ public:
 
     [[nodiscard]] const vault::InstanceId& instance() const { return instance_; }
 
-    /// Whether the instance id was read from the file rather than made now.
-    [[nodiscard]] bool is_remembered() const { return is_remembered_; }
-
     /// The claim generation of `timeline` that this instance owns or joined; 0 if none.
     [[nodiscard]] std::uint32_t membership(std::uint32_t timeline) const;
 
@@ -50,8 +47,8 @@ public:
 
     void set_last_archived(LastArchived last) { last_ = std::move(last); }
 
-    /// Replaces the file, without syncing: losing it is harmless. False if that failed, for a
-    /// warning.
+    /// Replaces the file, durably: whoever has lost it must prove his descent anew, and cannot
+    /// always (membership.h). False if that failed, for a warning.
     [[nodiscard]] bool save() const;
 
     [[nodiscard]] const std::string& path() const { return path_; }
@@ -63,7 +60,6 @@ private:
     std::string path_;
     Owner owner_;
     vault::InstanceId instance_{};
-    bool is_remembered_ = false;
     std::map<std::uint32_t, std::uint32_t> memberships_;
     std::optional<LastArchived> last_;
 };

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "base/thread_crew.h"
 
 #include <algorithm>
 #include <new>
@@ -34,8 +35,7 @@ Pipeline::Pipeline(const vault::ClusterVault& vault, LocalState& state, ArchiveS
       options_(options),
       deliver_(std::move(deliver)),
       gate_(options.prepare_count, options.memory) {
-    threads_.reserve(options_.in_flight);
-    for (std::size_t i = 0; i < options_.in_flight; ++i) threads_.emplace_back([this] { work(); });
+    threads_ = start_crew(options_.in_flight, [this] { work(); });
 }
 
 Pipeline::~Pipeline() {
@@ -55,10 +55,10 @@ std::uint64_t Pipeline::failure_count() {
     return failure_count_;
 }
 
-bool Pipeline::submit(const std::string& path, std::uint64_t failure_count) {
+bool Pipeline::submit(FileSource source, std::uint64_t failure_count) {
     const std::lock_guard lock(mutex_);
     if (failed_ || is_closing_ || failure_count != failure_count_) return false;
-    queue_.emplace(next_, Job{.ticket = next_, .path = path});
+    queue_.emplace(next_, Job{.ticket = next_, .source = std::move(source)});
     ++next_;
     changed_.notify_all();
     return true;
@@ -90,15 +90,14 @@ void Pipeline::require_not_stopped(Ticket ticket) const {
 PipelineResult Pipeline::run(const Job& job) {
     PipelineResult result;
     const auto fail = [&](Error error) {
-        error.prepend(format("archive {}", base_name(job.path)));
+        error.prepend(format("archive {}", job.source.name));
         result.kind = PipelineResult::Kind::failed;
         result.error = std::move(error);
     };
     try {
-        const auto source = find_source_file(job.path);
         // Each ticket is admitted, also one that is stopped at once.
         PrepareGate::Admission admission(gate_, job.ticket,
-                                         prepare_memory(source ? source->size : 0));
+                                         prepare_memory(source_size(job.source)));
         return archive_file(job, admission);
     } catch (const Stopped&) {
         result.kind = PipelineResult::Kind::stopped;
@@ -112,10 +111,10 @@ PipelineResult Pipeline::run(const Job& job) {
     return result;
 }
 
-PreparedFile Pipeline::prepare(const Job& job) const {
-    PreparedFile file = archiver_.preparer().prepare(job.path);
-    file.entry.content_id = vault_.contents().id_of(file.bytes);
-    return file;
+StorableFile Pipeline::prepare(const Job& job) const {
+    PreparedFile file = archiver_.preparer().prepare(job.source);
+    const auto content_id = vault_.contents().id_of(*file.bytes);
+    return {std::move(file), content_id, vault_.layout()};
 }
 
 PipelineResult Pipeline::archive_file(const Job& job, PrepareGate::Admission& admission) {
@@ -123,10 +122,10 @@ PipelineResult Pipeline::archive_file(const Job& job, PrepareGate::Admission& ad
         const std::lock_guard lock(mutex_);
         require_not_stopped(job.ticket);
     }
-    PreparedFile file = prepare(job);
+    StorableFile file = prepare(job);
     PipelineResult result{.kind = PipelineResult::Kind::archived,
                           .archive = {},
-                          .identity = file.identity,
+                          .version = file.version,
                           .error = {}};
     // Whether it has to be encoded at all is known when the file before it is.
     admission.leave_place();
@@ -140,13 +139,13 @@ PipelineResult Pipeline::archive_file(const Job& job, PrepareGate::Admission& ad
         // given back already.
         await_alone(job);
         file = prepare(job);
-        result.identity = file.identity;
+        result.version = file.version;
     }
     result.archive = archive_alone(job, file);
     return result;
 }
 
-ArchiveResult Pipeline::archive_alone(const Job& job, PreparedFile& file) {
+ArchiveResult Pipeline::archive_alone(const Job& job, StorableFile& file) {
     await_alone(job);
     ArchiveResult result = archiver_.finish(file);
     const std::lock_guard lock(mutex_);
@@ -162,55 +161,47 @@ ArchiveResult Pipeline::archive_alone(const Job& job, PreparedFile& file) {
 }
 
 /// nullopt if the line has ended meanwhile.
-std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, PreparedFile& file,
+std::optional<ArchiveResult> Pipeline::publish_in_line(const Job& job, StorableFile& file,
                                                        PrepareGate::Admission& admission) {
-    ArchiveResult result{.plain_size = file.bytes.size(), .warnings = file.warnings};
-    put_contents(file, admission);
-    result.stored_size = file.entry.stored_size();
-    result.plain_reason = file.plain_reason();
+    put(file, admission);
     auto predecessor = await_turn(job, file);
     if (!predecessor) return std::nullopt;
     file.entry.predecessor = std::move(predecessor);
-    archiver_.mark_damage(file);
-    const auto published = vault_.entries().publish(file.entry_key, file.entry);
-    if (published.outcome == vault::PublishOutcome::different)
-        archiver_.keep_conflict(file, published.present->entry);
+    ArchiveResult result = archiver_.publisher().publish(file);
     const std::lock_guard lock(mutex_);
-    if (published.outcome == vault::PublishOutcome::identical) {
-        result.outcome = ArchiveOutcome::already_stored;
-        if (line_) line_->is_open = false;
-    }
+    if (result.outcome == ArchiveOutcome::already_stored && line_) line_->is_open = false;
     to_remember_[job.ticket] = {.file_name = file.entry.file_name,
                                 .content_id = file.entry.content_id};
     return result;
 }
 
 /// Encodes and puts what the entry will name. What is not needed any more is given back at once.
-void Pipeline::put_contents(PreparedFile& file, PrepareGate::Admission& admission) const {
+void Pipeline::put(StorableFile& file, PrepareGate::Admission& admission) const {
     codec::EncodeOptions encoding = archiver_.preparer().settings().encoding;
     // Other files keep the other processors busy: more threads would only be started and ended.
     encoding.worker_count = std::min(encoding.worker_count, admission.thread_count());
-    if (file.bytes.size() > vault::piece_size_max) {
-        vault_.contents().put(file.bytes, encoding, file.entry);
-        file.bytes = Bytes();
+    if (file.bytes->size() > vault::piece_size_max) {
+        vault_.contents().put(*file.bytes, encoding, file.entry);
+        file.bytes.reset();
         admission.release();
         return;
     }
-    const vault::EncodedContents contents = vault_.contents().encode(file.bytes, encoding);
-    file.bytes = Bytes();
+    file.contents = vault_.contents().encode(*file.bytes, encoding);
+    file.bytes.reset();
     admission.leave_place();
-    admission.shrink_to(put_memory(contents));
-    vault_.contents().put(contents, file.entry);
+    admission.shrink_to(put_memory(*file.contents));
+    archiver_.publisher().put(file);
+    file.contents.reset();
     admission.release();
 }
 
-wal::SegmentName Pipeline::segment_of(const PreparedFile& file) const {
+wal::SegmentName Pipeline::segment_of(const StorableFile& file) const {
     return *wal::resolve_segment(file.name, archiver_.preparer().settings().instance.segment_size);
 }
 
 /// With the mutex held: whether nothing but segments without a gap lies between the line's last and
 /// this one, as far as that can be told before they have begun.
-bool Pipeline::continues_line(const Job& job, const PreparedFile& file) const {
+bool Pipeline::continues_line(const Job& job, const StorableFile& file) const {
     if (!line_ || !line_->is_open) return false;
     const wal::SegmentName segment = segment_of(file);
     return segment.timeline == line_->segment.timeline && job.ticket > line_->ticket &&
@@ -220,7 +211,7 @@ bool Pipeline::continues_line(const Job& job, const PreparedFile& file) const {
 
 /// Waits until it is known how the file will be published. True: in line, as far as can be told
 /// now.
-bool Pipeline::await_line(const Job& job, const PreparedFile& file) {
+bool Pipeline::await_line(const Job& job, const StorableFile& file) {
     std::unique_lock lock(mutex_);
     bool continues = false;
     changed_.wait(lock, [&] {
@@ -234,7 +225,7 @@ bool Pipeline::await_line(const Job& job, const PreparedFile& file) {
 
 /// Waits until all files before have begun to be published. Takes the file's place in the line and
 /// returns what it names as its predecessor; nullopt if the line does not lead here.
-std::optional<vault::Predecessor> Pipeline::await_turn(const Job& job, const PreparedFile& file) {
+std::optional<vault::Predecessor> Pipeline::await_turn(const Job& job, const StorableFile& file) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] {
         require_not_stopped(job.ticket);
@@ -280,9 +271,11 @@ void Pipeline::deliver_in_order(std::unique_lock<std::mutex>& lock) {
         // In the store or not: what is behind a failure is not told as archived.
         if (failed_ && job.ticket > *failed_) result = {};
         auto noted = to_remember_.extract(job.ticket);
+        const auto follows =
+            settled_.empty() ? Archiver::Follows::nothing : Archiver::Follows::others;
         lock.unlock();
         if (!noted.empty() && result.kind == PipelineResult::Kind::archived)
-            if (auto warning = archiver_.remember(noted.mapped()))
+            if (auto warning = archiver_.remember(noted.mapped(), follows))
                 result.archive.warnings.push_back(std::move(*warning));
         lock.lock();
         ++delivered_;
@@ -293,7 +286,7 @@ void Pipeline::deliver_in_order(std::unique_lock<std::mutex>& lock) {
         }
         changed_.notify_all();
         lock.unlock();
-        deliver_(job.path, std::move(result));
+        deliver_(job.source, std::move(result));
         lock.lock();
     }
     is_delivering_ = false;

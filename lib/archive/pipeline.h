@@ -55,7 +55,7 @@ struct PipelineResult {
 
     Kind kind = Kind::stopped;
     ArchiveResult archive;
-    SourceIdentity identity;  ///< of the file that was read, if it was
+    std::optional<FileVersion> version;  ///< of the file that was read, if one was
     std::optional<Error> error;
 };
 
@@ -64,7 +64,7 @@ class Pipeline {
 public:
     /// Called for each file submitted, in that order, by one thread at a time and without a lock;
     /// the file is out of the pipeline then. Must not throw.
-    using Deliver = std::function<void(const std::string& path, PipelineResult result)>;
+    using Deliver = std::function<void(const FileSource& source, PipelineResult result)>;
 
     /// All references must outlive the object; `state` is used by nobody else meanwhile.
     Pipeline(const vault::ClusterVault& vault, LocalState& state, ArchiveSettings settings,
@@ -80,10 +80,11 @@ public:
     /// from before the first of them: so none can slip in behind a failed one.
     [[nodiscard]] std::uint64_t failure_count();
 
-    /// Adds a file behind those submitted before. False, and nothing happens, if there has been
+    /// Adds a file behind those submitted before. Bytes that it comes with are kept until it is
+    /// delivered, beside the memory of the options. False, and nothing happens, if there has been
     /// another failure than `failure_count`, or the last one is being cleared: until everything
     /// submitted before is delivered.
-    [[nodiscard]] bool submit(const std::string& path, std::uint64_t failure_count);
+    [[nodiscard]] bool submit(FileSource source, std::uint64_t failure_count);
 
     /// Files submitted and not delivered.
     [[nodiscard]] std::size_t in_flight();
@@ -100,7 +101,7 @@ private:
 
     struct Job {
         Ticket ticket = 0;
-        std::string path;
+        FileSource source;
     };
 
     /// The last segment that has begun to be published on the line that is open.
@@ -117,20 +118,20 @@ private:
     [[nodiscard]] std::optional<Job> take_job();
     [[nodiscard]] PipelineResult run(const Job& job);
     [[nodiscard]] PipelineResult archive_file(const Job& job, PrepareGate::Admission& admission);
-    [[nodiscard]] ArchiveResult archive_alone(const Job& job, PreparedFile& file);
-    [[nodiscard]] std::optional<ArchiveResult> publish_in_line(const Job& job, PreparedFile& file,
+    [[nodiscard]] ArchiveResult archive_alone(const Job& job, StorableFile& file);
+    [[nodiscard]] std::optional<ArchiveResult> publish_in_line(const Job& job, StorableFile& file,
                                                                PrepareGate::Admission& admission);
-    void put_contents(PreparedFile& file, PrepareGate::Admission& admission) const;
+    void put(StorableFile& file, PrepareGate::Admission& admission) const;
     [[nodiscard]] std::optional<vault::Predecessor> await_turn(const Job& job,
-                                                               const PreparedFile& file);
-    [[nodiscard]] bool await_line(const Job& job, const PreparedFile& file);
+                                                               const StorableFile& file);
+    [[nodiscard]] bool await_line(const Job& job, const StorableFile& file);
     void await_alone(const Job& job);
-    [[nodiscard]] bool continues_line(const Job& job, const PreparedFile& file) const;
-    [[nodiscard]] PreparedFile prepare(const Job& job) const;
+    [[nodiscard]] bool continues_line(const Job& job, const StorableFile& file) const;
+    [[nodiscard]] StorableFile prepare(const Job& job) const;
     void settle(const Job& job, PipelineResult result);
     void deliver_in_order(std::unique_lock<std::mutex>& lock);
     void require_not_stopped(Ticket ticket) const;
-    [[nodiscard]] wal::SegmentName segment_of(const PreparedFile& file) const;
+    [[nodiscard]] wal::SegmentName segment_of(const StorableFile& file) const;
 
     const vault::ClusterVault& vault_;
     Archiver archiver_;

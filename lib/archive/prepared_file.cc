@@ -32,30 +32,50 @@ bool is_wal(wal::WalFileKind kind) {
 
 }  // namespace
 
-PreparedFile FilePreparer::read(const std::string& path, Bytes buffer) const {
-    PreparedFile file = name_file(path);
+StorableFile::StorableFile(PreparedFile file, const crypto::ContentId& content_id,
+                           const vault::ClusterLayout& layout)
+    : name(file.name),
+      directory(std::move(file.directory)),
+      version(file.version),
+      plain_size(file.bytes->size()),
+      bytes(std::move(file.bytes)),
+      entry(std::move(file.entry)),
+      entry_key(entry.kind == vault::FileKind::partial
+                    ? layout.partial_key(entry.file_name, content_id)
+                    : std::move(file.entry_key)),
+      warnings(std::move(file.warnings)),
+      is_damaged(file.is_damaged) {
+    entry.content_id = content_id;
+}
+
+codec::PlainReason StorableFile::plain_reason() const {
+    return is_wal(name.kind) ? entry.plain_reason() : codec::PlainReason::none;
+}
+
+PreparedFile FilePreparer::read(const FileSource& source) const {
+    PreparedFile file = name_file(source);
     // One byte more than a segment, so that a longer file is read as longer and refused as such.
-    file.identity = read_source_file(
-        path,
-        is_wal(file.name.kind) ? settings_.instance.segment_size.bytes() + 1 : text_file_size_max,
-        buffer);
-    file.bytes = std::move(buffer);
+    SourceBytes read =
+        read_source(source, is_wal(file.name.kind) ? settings_.instance.segment_size.bytes() + 1
+                                                   : text_file_size_max);
+    file.bytes = std::move(read.bytes);
+    file.version = read.version;
     return file;
 }
 
 void FilePreparer::examine(PreparedFile& file) const {
     if (is_wal(file.name.kind)) examine_segment(file);
     if (file.name.kind == wal::WalFileKind::history) {
-        const auto parsed = wal::parse_timeline_history(file.bytes, file.name.timeline);
+        const auto parsed = wal::parse_timeline_history(*file.bytes, file.name.timeline);
         if (!parsed.history)
             throw Error(ErrorKind::corrupt,
                         format("timeline history is malformed: {}", parsed.reason));
     }
 }
 
-PreparedFile FilePreparer::name_file(const std::string& path) const {
+PreparedFile FilePreparer::name_file(const FileSource& source) const {
     PreparedFile file;
-    const std::string text = base_name(path);
+    const std::string& text = source.name;
     const auto name = wal::parse_wal_file_name(text);
     if (!name)
         throw Error(ErrorKind::usage,
@@ -65,7 +85,7 @@ PreparedFile FilePreparer::name_file(const std::string& path) const {
         throw Error(ErrorKind::foreign, format("a cluster with segments of {} bytes has no \"{}\"",
                                                settings_.instance.segment_size.bytes(), text));
     file.name = *name;
-    file.directory = parent_directory(path);
+    file.directory = source.directory;
     file.entry.kind = file_kind(name->kind);
     file.entry.file_name = text;
     file.entry.system_identifier = settings_.system_identifier;
@@ -84,17 +104,17 @@ PreparedFile FilePreparer::name_file(const std::string& path) const {
 
 void FilePreparer::require_identity(const PreparedFile& file) const {
     const auto mismatch = wal::check_segment_identity(
-        file.bytes, {.name = *wal::resolve_segment(file.name, settings_.instance.segment_size),
-                     .segment_size = settings_.instance.segment_size,
-                     .system_identifier = settings_.system_identifier,
-                     .major_version = std::nullopt});
+        *file.bytes, {.name = *wal::resolve_segment(file.name, settings_.instance.segment_size),
+                      .segment_size = settings_.instance.segment_size,
+                      .system_identifier = settings_.system_identifier,
+                      .major_version = std::nullopt});
     if (mismatch) throw Error(wal::error_kind(mismatch->problem), mismatch->text);
 }
 
 void FilePreparer::examine_segment(PreparedFile& file) const {
     require_identity(file);
     const wal::SegmentReport report = wal::read_segment(
-        {.bytes = file.bytes,
+        {.bytes = *file.bytes,
          .name = *wal::resolve_segment(file.name, settings_.instance.segment_size),
          .segment_size = settings_.instance.segment_size,
          .system_identifier = settings_.system_identifier,

@@ -22,12 +22,14 @@ struct stat status_of(const FileDescriptor& fd, const std::string& path) {
     return status;
 }
 
-SourceIdentity identity_of(const struct stat& status) {
-    return {.device = status.st_dev,
-            .inode = status.st_ino,
-            .size = static_cast<std::uint64_t>(status.st_size),
-            .modified_seconds = status.st_mtim.tv_sec,
-            .modified_nanoseconds = status.st_mtim.tv_nsec};
+FileVersion version_of(const struct stat& status) {
+    return {.file = identity_of(status), .stamp = stamp_of(status)};
+}
+
+void require_size(std::size_t size, std::size_t size_max, const std::string& path) {
+    if (size > size_max)
+        throw Error(ErrorKind::io,
+                    format("\"{}\" has {} bytes, at most {} are expected", path, size, size_max));
 }
 
 /// Fewer bytes than `out` has only where the file ends; returns how many.
@@ -44,38 +46,57 @@ std::size_t read_into(const FileDescriptor& fd, MutableByteView out, const std::
     return done;
 }
 
+/// Replaces the content of `out`; returns what was read.
+FileVersion read_whole(const std::string& path, std::size_t size_max, Bytes& out) {
+    // O_NONBLOCK: a FIFO in place of the segment must not hang the archiver.
+    const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd.valid()) {
+        const int error_number = errno;
+        const bool is_name_only = path.find('/') == std::string::npos;
+        throw system_error(ErrorKind::io, format("open \"{}\"", path), error_number)
+            .with_hint(error_number == ENOENT && is_name_only
+                           ? "archive_command needs %p, the path of the file; %f is only its name."
+                           : "");
+    }
+    const struct stat before = status_of(fd, path);
+    if (!S_ISREG(before.st_mode))
+        throw Error(ErrorKind::io, format("\"{}\" is not an ordinary file", path));
+    const FileVersion version = version_of(before);
+    require_size(version.stamp.size, size_max, path);
+    out.resize(version.stamp.size);
+    const std::size_t read_size = read_into(fd, out, path);
+    if (read_size != version.stamp.size || version_of(status_of(fd, path)) != version)
+        throw Error(ErrorKind::io, format("\"{}\" changed while it was read", path))
+            .with_hint("PostgreSQL asks again; if this repeats, something else writes to pg_wal.");
+    return version;
+}
+
 }  // namespace
 
-std::optional<SourceIdentity> find_source_file(const std::string& path) {
-    struct stat status {};
+FileSource source_at(const std::string& path) {
+    return {.name = base_name(path), .directory = parent_directory(path)};
+}
 
-    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    return identity_of(status);
+SourceBytes read_source(const FileSource& source, std::size_t size_max) {
+    if (source.bytes) {
+        require_size(source.bytes->size(), size_max, source.name);
+        return {.bytes = source.bytes, .version = std::nullopt};
+    }
+    const auto bytes = std::make_shared<Bytes>();
+    const FileVersion version = read_whole(source.path(), size_max, *bytes);
+    return {.bytes = bytes, .version = version};
+}
+
+std::size_t source_size(const FileSource& source) {
+    if (source.bytes) return source.bytes->size();
+    const auto version = find_file(source.path());
+    return version ? version->stamp.size : 0;
 }
 
 Bytes read_source_file(const std::string& path, std::size_t size_max) {
     Bytes bytes;
-    read_source_file(path, size_max, bytes);
+    static_cast<void>(read_whole(path, size_max, bytes));
     return bytes;
-}
-
-SourceIdentity read_source_file(const std::string& path, std::size_t size_max, Bytes& out) {
-    // O_NONBLOCK: a FIFO in place of the segment must not hang the archiver.
-    const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd.valid()) throw system_error(ErrorKind::io, format("open \"{}\"", path), errno);
-    const struct stat before = status_of(fd, path);
-    if (!S_ISREG(before.st_mode))
-        throw Error(ErrorKind::io, format("\"{}\" is not an ordinary file", path));
-    const SourceIdentity identity = identity_of(before);
-    if (identity.size > size_max)
-        throw Error(ErrorKind::io, format("\"{}\" has {} bytes, at most {} are expected", path,
-                                          identity.size, size_max));
-    out.resize(identity.size);
-    const std::size_t read_size = read_into(fd, out, path);
-    if (read_size != identity.size || identity_of(status_of(fd, path)) != identity)
-        throw Error(ErrorKind::io, format("\"{}\" changed while it was read", path))
-            .with_hint("PostgreSQL asks again; if this repeats, something else writes to pg_wal.");
-    return identity;
 }
 
 }  // namespace walden::archive

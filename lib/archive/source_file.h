@@ -1,37 +1,48 @@
-// The file that PostgreSQL wants archived: read once, and refused if it changes meanwhile.
+// What is to be archived: a file of pg_wal, or bytes that came another way. A file is read once,
+// and refused if it changes meanwhile.
 #pragma once
 
 #include "base/bytes.h"
+#include "base/file_identity.h"
 
-#include <sys/types.h>
-
-#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace walden::archive {
 
-/// Which file it was, and which state of it. PostgreSQL renames old segments to new names, so a
-/// name alone tells nothing; what it wants archived it does not change any more.
-struct SourceIdentity {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::uint64_t size = 0;             ///< bytes
-    std::int64_t modified_seconds = 0;  ///< with the nanoseconds: mtime
-    std::int64_t modified_nanoseconds = 0;
+/// Histories and labels are a few hundred bytes; this only stops a mistake.
+inline constexpr std::size_t text_file_size_max = 16 << 20;
 
-    friend bool operator==(const SourceIdentity&, const SourceIdentity&) = default;
+/// Where the bytes of one file are.
+struct FileSource {
+    std::string name;       ///< as in pg_wal
+    std::string directory;  ///< a pg_wal: there it lies, or at least the histories before it
+    /// Null: the file is read. Shared with whoever received them, and not copied: they may be
+    /// needed a second time.
+    std::shared_ptr<const Bytes> bytes{};
+
+    [[nodiscard]] std::string path() const { return directory + "/" + name; }
 };
 
-/// Of the file at `path`, not read; nullopt if there is none, or not an ordinary one.
-[[nodiscard]] std::optional<SourceIdentity> find_source_file(const std::string& path);
+/// The file at `path`, whose last component is its name.
+[[nodiscard]] FileSource source_at(const std::string& path);
+
+/// Bytes as they were read, and of which file if they come from one.
+struct SourceBytes {
+    std::shared_ptr<const Bytes> bytes;
+    std::optional<FileVersion> version;
+};
+
+/// Reads the file, or hands on the bytes. Throws as read_source_file().
+[[nodiscard]] SourceBytes read_source(const FileSource& source, std::size_t size_max);
+
+/// How many bytes the source has, without reading it; 0 if there is no such file.
+[[nodiscard]] std::size_t source_size(const FileSource& source);
 
 /// Opens, reads and closes `path`, which must be an ordinary file of at most `size_max` bytes that
 /// keeps size and modification time while it is read (faults 10 to 12). Throws Error(io) naming
 /// the file otherwise; never returns a part.
 [[nodiscard]] Bytes read_source_file(const std::string& path, std::size_t size_max);
-
-/// As above, replacing the content of `out`, whose memory is used again. Returns what was read.
-SourceIdentity read_source_file(const std::string& path, std::size_t size_max, Bytes& out);
 
 }  // namespace walden::archive

@@ -11,15 +11,6 @@ constexpr std::uint64_t window = 32;
 
 }  // namespace
 
-ParallelRead::ParallelRead(Reading& reading, WorkSource& source, MapWriter& maps,
-                           std::size_t worker_count)
-    : reading_(reading), source_(source), maps_(maps), worker_count_(worker_count) {}
-
-std::uint64_t ParallelRead::seen_bytes() {
-    const std::lock_guard lock(mutex_);
-    return source_.seen_bytes();
-}
-
 std::optional<Work> ParallelRead::take(std::unique_lock<std::mutex>& lock) {
     changed_.wait(lock, [&] { return failure_ != nullptr || taken_ < next_to_write_ + window; });
     if (failure_ != nullptr) return std::nullopt;
@@ -29,11 +20,13 @@ std::optional<Work> ParallelRead::take(std::unique_lock<std::mutex>& lock) {
 }
 
 void ParallelRead::put(Work work, DoneWork done) {
+    // Whoever took the results failed: they have a gap now.
+    if (failure_ != nullptr) return;
     const std::uint64_t number = work.number;
     finished_.emplace(number, std::pair(std::move(work), std::move(done)));
     for (auto next = finished_.begin(); next != finished_.end() && next->first == next_to_write_;
          next = finished_.erase(next), ++next_to_write_)
-        maps_.add(next->second.first, std::move(next->second.second));
+        take_done_(next->second.first, std::move(next->second.second));
     changed_.notify_all();
 }
 

@@ -1,7 +1,6 @@
-// The threads of a backup: each takes a work and reads it; the results go into the maps in order.
+// The threads of a backup: each takes a work and reads it; the results are handed on in order.
 #pragma once
 
-#include "backup/map_writer.h"
 #include "backup/work_reader.h"
 #include "backup/work_source.h"
 
@@ -20,15 +19,19 @@ namespace walden::backup {
 
 class ParallelRead {
 public:
-    /// All must outlive the object. `maps` is called on the threads, one at a time.
-    ParallelRead(Reading& reading, WorkSource& source, MapWriter& maps, std::size_t worker_count);
+    /// Takes the results in the order of the works, on the threads, one at a time.
+    using TakeDone = std::function<void(const Work& work, DoneWork done)>;
+
+    /// `reading` and `source` must outlive the object.
+    ParallelRead(Reading& reading, WorkSource& source, std::size_t worker_count, TakeDone take_done)
+        : reading_(reading),
+          source_(source),
+          worker_count_(worker_count),
+          take_done_(std::move(take_done)) {}
 
     /// Reads everything. `watch` is called on the caller's thread every `interval` meanwhile; what
     /// it throws stops the threads, and is rethrown. Rethrows the first failure.
     void run(std::chrono::milliseconds interval, const std::function<void()>& watch);
-
-    /// Bytes of the files that were found so far.
-    [[nodiscard]] std::uint64_t seen_bytes();
 
 private:
     void work();
@@ -37,8 +40,8 @@ private:
 
     Reading& reading_;
     WorkSource& source_;
-    MapWriter& maps_;
     std::size_t worker_count_;
+    TakeDone take_done_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::size_t running_ = 0;

@@ -9,16 +9,17 @@ namespace walden::backup {
 
 namespace {
 
-/// What an interrupted backup had written of its index; the parts are in the order of its maps.
-std::vector<vault::MapDigest> written_index(const vault::BackupStore& store,
-                                            const vault::BackupId& id) {
-    std::vector<vault::MapDigest> index;
-    for (const std::uint32_t number : store.list_maps(id)) {
-        const Bytes plain = store.read_map(id, number);
-        if (vault::map_kind(plain) == vault::MapKind::index)
-            index.push_back(vault::digest_of_map(number, plain));
-    }
-    return index;
+/// Whether all that a part names of its own backup is there. Objects are whole or not there at all,
+/// so what is listed can be relied on.
+bool is_whole(const vault::IndexPartReader& part, const vault::BackupId& id,
+              const std::vector<std::uint32_t>& maps, const std::vector<std::uint32_t>& packs) {
+    const auto has = [&](const auto& ref, const std::vector<std::uint32_t>& numbers) {
+        return ref.backup != id || std::binary_search(numbers.begin(), numbers.end(), ref.number);
+    };
+    return std::all_of(part.maps().begin(), part.maps().end(),
+                       [&](const vault::MapRef& map) { return has(map, maps); }) &&
+           std::all_of(part.packs().begin(), part.packs().end(),
+                       [&](const vault::PackRef& pack) { return has(pack, packs); });
 }
 
 /// The outcome of a backup; where there is none and nobody can be at it any more, ABORT.
@@ -32,12 +33,27 @@ std::optional<vault::BackupOutcome> settled(const vault::BackupStore& store,
     return store.settle({.id = id,
                          .system_identifier = intent->system_identifier,
                          .writer = wish.writer,
-                         .index = written_index(store, id),
+                         .index = written_index(store, id, wish.page_size),
                          .commit = std::nullopt,
                          .abort_reason = "it was interrupted"});
 }
 
 }  // namespace
+
+std::vector<vault::MapDigest> written_index(const vault::BackupStore& store,
+                                            const vault::BackupId& id, std::uint32_t page_size) {
+    const std::vector<std::uint32_t> maps = store.list_maps(id);
+    const std::vector<std::uint32_t> packs = store.list_packs(id);
+    std::vector<vault::MapDigest> index;
+    for (const std::uint32_t number : maps) {
+        Bytes plain = store.read_map(id, number);
+        if (vault::map_kind(plain) != vault::MapKind::index) continue;
+        const vault::MapDigest digest = vault::digest_of_map(number, plain);
+        if (!is_whole(vault::IndexPartReader(std::move(plain), page_size), id, maps, packs)) break;
+        index.push_back(digest);
+    }
+    return index;
+}
 
 std::vector<vault::BackupId> Parents::ids() const {
     std::vector<vault::BackupId> ids;

@@ -27,6 +27,12 @@ struct Parents {
     [[nodiscard]] ParentIndex open(const vault::BackupStore& store, std::uint32_t page_size) const;
 };
 
+/// What an interrupted backup had written of its index, as far as all that it names is there. Each
+/// of its maps is read.
+[[nodiscard]] std::vector<vault::MapDigest> written_index(const vault::BackupStore& store,
+                                                          const vault::BackupId& id,
+                                                          std::uint32_t page_size);
+
 /// Looks through the archive's backups. One that is without outcome, was begun by this host's
 /// instance and cannot be running, since the caller holds the lock, is aborted.
 [[nodiscard]] Parents find_parents(const vault::BackupStore& store, const ParentWish& wish);

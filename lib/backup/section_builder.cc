@@ -14,18 +14,31 @@ ParentSection::ParentSection(vault::Section section, const vault::SectionShape& 
             std::binary_search(left_packs.begin(), left_packs.end(), section_.packs[unit.pack]));
 }
 
+const vault::PageRun& ParentSection::seek(std::uint32_t page) {
+    if (page < run_begin_) run_ = run_begin_ = 0;
+    while (page >= run_begin_ + section_.runs[run_].page_count)
+        run_begin_ += section_.runs[run_++].page_count;
+    return section_.runs[run_];
+}
+
 std::optional<ParentSection::Place> ParentSection::find(std::uint32_t page, std::uint64_t size,
                                                         const crypto::PageTag& tag) {
     if (page >= section_.tags.size() || section_.tags[page] != tag ||
         shape_.bytes_of(page, 1) != size)
         return std::nullopt;
-    while (page >= run_begin_ + section_.runs[run_].page_count)
-        run_begin_ += section_.runs[run_++].page_count;
-    assert(page >= run_begin_);
-    const vault::PageRun& run = section_.runs[run_];
-    if (!run.unit || is_left_[*run.unit]) return std::nullopt;
-    return Place{.unit = *run.unit,
-                 .plain_offset = run.plain_offset + (page - run_begin_) * shape_.page_size};
+    std::optional<Place> place;
+    if (!has(page, place)) return std::nullopt;
+    return place;
+}
+
+bool ParentSection::has(std::uint32_t page, std::optional<Place>& place) {
+    const vault::PageRun& run = seek(page);
+    place.reset();
+    if (!run.unit) return true;
+    if (is_left_[*run.unit]) return false;
+    place = Place{.unit = *run.unit,
+                  .plain_offset = run.plain_offset + (page - run_begin_) * shape_.page_size};
+    return true;
 }
 
 void SectionBuilder::add_page(const vault::PageRun& page, const crypto::PageTag& tag) {

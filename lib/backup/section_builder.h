@@ -28,11 +28,18 @@ public:
     [[nodiscard]] std::optional<Place> find(std::uint32_t page, std::uint64_t size,
                                             const crypto::PageTag& tag);
 
+    /// The same for a page that was not read, and is as it was: false where it must be read after
+    /// all, because its pack is left. `place` is nullopt for zeros.
+    [[nodiscard]] bool has(std::uint32_t page, std::optional<Place>& place);
+
     [[nodiscard]] const vault::Section& section() const { return section_; }
 
     [[nodiscard]] const vault::SectionShape& shape() const { return shape_; }
 
 private:
+    /// The run that holds `page`.
+    const vault::PageRun& seek(std::uint32_t page);
+
     vault::Section section_;
     vault::SectionShape shape_;
     std::vector<bool> is_left_;  ///< for each unit

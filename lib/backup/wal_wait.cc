@@ -33,7 +33,7 @@ void wait_for_wal(const vault::ClusterVault& vault, const NeededWal& wal,
     auto deadline = Clock::now() + wal.patience;
     for (const std::string& segment : needed_segments(wal)) {
         std::chrono::milliseconds pause = first_pause;
-        while (!vault.find_entry(vault.layout().segment_key(segment))) {
+        while (!vault.entries().find(vault.layout().segment_key(segment))) {
             if (Clock::now() >= deadline)
                 throw Error(ErrorKind::missing,
                             format("segment {} does not arrive in the archive", segment))

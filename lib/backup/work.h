@@ -2,6 +2,7 @@
 // became of them.
 #pragma once
 
+#include "pg/relation_file.h"
 #include "vault/backup_map.h"
 
 #include <cstdint>
@@ -18,11 +19,19 @@ struct WorkItem {
     std::uint64_t first_section = 0;
     std::uint64_t section_count = 0;  ///< of this item
     bool is_required = false;         ///< not to be found is an error, and not a file that went
-    /// Of a relation file: the number of its first page in the relation, for checksums.
-    std::uint32_t first_block = 0;
+    std::optional<pg::RelationFile> relation;
     /// What the backup before has of these sections, as far as it has them.
     std::vector<vault::SectionRef> parent_sections;
     std::uint64_t parent_size = 0;  ///< of the whole file in the backup before
+
+    /// What to read of the pages that the backup before has, counted from the file's first one.
+    struct Pages {
+        std::vector<std::uint32_t> named;    ///< ascending
+        std::vector<std::uint32_t> sampled;  ///< ascending; only to see that they are as before
+    };
+
+    std::optional<Pages> pages;  ///< nullopt: all
+    bool is_known = false;       ///< nothing is to be read: all is as in the backup before
 };
 
 /// What one thread does at a time: one section of a large file, or several small files.
@@ -49,10 +58,11 @@ struct DoneWork {
     std::vector<DoneItem> items;  ///< one for each of the work
 };
 
-/// A page whose checksum is wrong, each time that it was read.
+/// A page that is not as it should be.
 struct SuspectPage {
-    std::string path;         ///< relative to the data directory
-    std::uint32_t block = 0;  ///< in the file
+    std::string path;        ///< relative to the data directory
+    std::uint32_t page = 0;  ///< in the file
+    pg::RelationFile relation;
 };
 
 }  // namespace walden::backup

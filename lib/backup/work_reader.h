@@ -2,10 +2,10 @@
 // rest.
 #pragma once
 
+#include "backup/rate_limit.h"
 #include "backup/section_builder.h"
 #include "backup/unit_packer.h"
 #include "backup/work.h"
-#include "base/file.h"
 #include "base/guarded.h"
 #include "crypto/page_tag.h"
 #include "vault/backup_store.h"
@@ -23,20 +23,24 @@ namespace walden::backup {
 
 /// What all readers of one backup share. Safe from several threads.
 struct Reading {
+    explicit Reading(std::size_t rate_max) : rate(rate_max) {}
+
     const vault::BackupStore* store = nullptr;
     vault::SectionReader* parents = nullptr;  ///< sections of the backups before
     vault::PackWriter* packs = nullptr;
+    std::string pgdata;
     std::uint32_t page_size = 0;
+    std::uint32_t pages_per_file = 0;
     bool has_checksums = false;  ///< of pages
-    codec::EncodeOptions encoding;
+    codec::PageEncodeOptions encoding;
     std::vector<vault::PackRef> left_packs;  ///< ascending; their pages are stored again
-    /// Called before so many bytes are read: waits where that would be too fast.
-    std::function<void(std::size_t)> before_read = [](std::size_t) {};
+    RateLimit rate;
 
     std::atomic<std::uint64_t> read_bytes = 0;
     std::atomic<std::uint64_t> done_bytes = 0;  ///< read, or known not to have changed
     std::atomic<std::uint64_t> known_pages = 0;
-    Guarded<std::vector<SuspectPage>> suspects;
+    Guarded<std::vector<SuspectPage>> suspects;   ///< their checksums are wrong
+    Guarded<std::vector<SuspectPage>> surprises;  ///< not named, and not as they were
 };
 
 /// One thread at a time.
@@ -62,10 +66,15 @@ private:
     };
 
     void read_item(const WorkItem& item, std::size_t number, DoneItem& done);
+    void open_parent(const WorkItem& item, std::size_t index, Pending& pending);
     void read_section(int fd, const WorkItem& item, std::uint64_t section, Pending& pending);
+    [[nodiscard]] std::size_t read_pages(int fd, const WorkItem& item, std::uint64_t offset,
+                                         MutableByteView room);
+    [[nodiscard]] std::uint32_t copy_known(const WorkItem& item, std::uint64_t section,
+                                           Pending& pending, std::uint32_t page_count) const;
     void add_page(int fd, const WorkItem& item, std::uint64_t section, Pending& pending,
                   MutableByteView page);
-    void prove_page(int fd, const WorkItem& item, std::uint64_t file_page, MutableByteView page);
+    void prove(int fd, const WorkItem& item, std::uint32_t file_page, MutableByteView page);
 
     Reading& reading_;
     crypto::PageTagger tagger_;

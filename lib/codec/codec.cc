@@ -4,10 +4,12 @@
 #include "base/format.h"
 #include "base/parallel.h"
 #include "codec/blocks.h"
+#include "codec/page/page_codec.h"
 #include "codec/wal/wal_codec.h"
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace walden::codec {
@@ -68,7 +70,8 @@ std::optional<BlockCodec> decoder_of(CodecId id) {
         case CodecId::zstd: return zstd_block_codec(zstd_level_min);
         case CodecId::lz4: return lz4_block_codec();
         case CodecId::zero_tail:
-        case CodecId::wal: break;
+        case CodecId::wal:
+        case CodecId::page: break;
     }
     fail_unknown(id);
 }
@@ -84,10 +87,17 @@ void check(CodecId codec, ByteView encoded, std::size_t plain_size) {
     check_size(plain_size, ErrorKind::corrupt);
     if (codec == CodecId::wal)
         wal_codec::check_wal(encoded, plain_size);
+    else if (codec == CodecId::page)
+        check_pages(encoded, plain_size);
     else if (decoder_of(codec))
         check_blocks(encoded, plain_size);
     else
         check_plain(encoded, plain_size);
+}
+
+void observe_by_steps(ByteView plain, const DecodeObserver& observe) {
+    for (std::size_t offset = 0; offset < plain.size(); offset += decode_step_size)
+        observe(offset, plain.subspan(offset, std::min(decode_step_size, plain.size() - offset)));
 }
 
 }  // namespace
@@ -99,14 +109,9 @@ std::string_view to_string(CodecId id) {
         case CodecId::lz4: return "lz4";
         case CodecId::zero_tail: return "zero_tail";
         case CodecId::wal: return "wal";
+        case CodecId::page: return "page";
     }
     return "unknown";
-}
-
-std::optional<CodecId> parse_codec_method(std::string_view method) {
-    for (const CodecId id : {CodecId::none, CodecId::zstd, CodecId::lz4, CodecId::wal})
-        if (method == to_string(id)) return id;
-    return std::nullopt;
 }
 
 Encoded encode(ByteView plain, const EncodeOptions& options) {
@@ -116,7 +121,8 @@ Encoded encode(ByteView plain, const EncodeOptions& options) {
         case CodecId::zstd:
         case CodecId::lz4: return encode_by_blocks(plain, options);
         case CodecId::wal: return encode_as_wal(plain, options);
-        case CodecId::zero_tail: break;
+        case CodecId::zero_tail:
+        case CodecId::page: break;
     }
     fail_unknown(options.method);
 }
@@ -133,6 +139,10 @@ void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, Muta
     check_size(out.size(), ErrorKind::corrupt);
     if (codec == CodecId::wal)
         return wal_codec::decode_wal_into(encoded, worker_count, out, observe);
+    if (codec == CodecId::page) {
+        decode_pages(encoded, out);
+        return observe_by_steps(out, observe);
+    }
     if (const auto decoder = decoder_of(codec)) {
         decode_blocks(encoded, *decoder, worker_count, out, observe);
         return;
@@ -146,6 +156,12 @@ void decode_into(CodecId codec, ByteView encoded, std::size_t worker_count, Muta
             std::memcpy(part.data(), encoded.data() + offset, size);
             observe(offset, part);
         });
+}
+
+void decode_unit(CodecId codec, ByteView encoded, MutableByteView plain,
+                 std::span<const std::uint32_t> block_numbers) {
+    if (codec == CodecId::page) return decode_pages(encoded, plain, block_numbers);
+    decode_into(codec, encoded, 1, plain);
 }
 
 void show(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,

@@ -10,16 +10,15 @@
 #include "codec/types.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace walden::codec {
 
 /// The name of a codec, also of a reserved one; "unknown" for other numbers.
 [[nodiscard]] std::string_view to_string(CodecId id);
-
-/// "wal", "zstd", "lz4" or "none", as written in the configuration; nullopt for anything else.
-[[nodiscard]] std::optional<CodecId> parse_codec_method(std::string_view method);
 
 struct EncodeOptions {
     CodecId method = CodecId::zstd;
@@ -53,8 +52,14 @@ void decode_into(
     CodecId codec, ByteView encoded, std::size_t worker_count, MutableByteView out,
     const DecodeObserver& observe = [](std::size_t, ByteView) {});
 
-/// The same for a content of `plain_size` bytes, at most plain_size_max, that nobody keeps: what
-/// `observe` sees is gone when that returns, and a WAL content never lies in memory as a whole.
+/// As decode_into() with one thread, for a unit of a base backup: what encode_pages() made of up to
+/// page_unit_size_max bytes with these block numbers (codec/page/page_codec.h).
+void decode_unit(CodecId codec, ByteView encoded, MutableByteView plain,
+                 std::span<const std::uint32_t> block_numbers = {});
+
+/// As decode_into() for a content of `plain_size` bytes, at most plain_size_max, that nobody keeps:
+/// what `observe` sees is gone when that returns, and a WAL content never lies in memory as a
+/// whole.
 void show(CodecId codec, ByteView encoded, std::size_t plain_size, std::size_t worker_count,
           const DecodeObserver& observe);
 

@@ -19,6 +19,7 @@ enum class CodecId : std::uint8_t {
     lz4 = 2,        ///< blocks of LZ4 blocks
     zero_tail = 3,  ///< reserved: zero runs are a block kind inside zstd and lz4
     wal = 4,        ///< WAL taken apart into streams (codec/wal/FORMAT.md)
+    page = 5,       ///< pages of data files taken apart (codec/page/FORMAT.md)
 };
 
 /// The largest content; see vault/object_storage.h.

@@ -149,8 +149,4 @@ ContentId ContentIdBuilder::finish() const {
     return id;
 }
 
-ContentId compute_content_id(const ContentIdKey& key, ByteView plain, std::size_t worker_count) {
-    return ContentIdHash(key).compute(plain, worker_count);
-}
-
 }  // namespace walden::crypto

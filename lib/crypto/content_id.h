@@ -80,8 +80,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// ContentIdHash::compute(), for one content.
-[[nodiscard]] ContentId compute_content_id(const ContentIdKey& key, ByteView plain,
-                                           std::size_t worker_count);
-
 }  // namespace walden::crypto

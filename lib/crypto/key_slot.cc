@@ -372,22 +372,6 @@ bool is_slot_endorsed(ByteView slot, const Ed25519PublicKey& admin) {
     return is_endorsed_by(parse_slot(slot), admin);
 }
 
-std::optional<KeyBundle> open_slot(const UnlockSecret& secret, ByteView slot) {
-    const SlotParts parts = parse_first(slot);
-    const std::optional<SlotKeys> keys = find_keys(secret, parts.header);
-    if (!keys) return std::nullopt;
-    return open_parts(*keys, parts);
-}
-
-KeyBundle open_next_generation(const UnlockSecret& secret, const SlotHeader& current,
-                               const KeyBundle& previous, ByteView slot) {
-    const SlotParts parts = parse_slot(slot);
-    // The keys come from the generation that was opened, never from hostile scrypt parameters.
-    const std::optional<SlotKeys> keys = find_keys(secret, current);
-    if (!keys) throw Error(ErrorKind::usage, "the unlock secret is not that of the key slot");
-    return open_next_parts(*keys, current, previous, parts);
-}
-
 std::optional<std::vector<KeyBundle>> open_slot_chain(const UnlockSecret& secret,
                                                       std::span<const Bytes> generations) {
     assert(!generations.empty());
@@ -396,6 +380,7 @@ std::optional<std::vector<KeyBundle>> open_slot_chain(const UnlockSecret& secret
     if (!keys) return std::nullopt;
     std::vector<KeyBundle> bundles;
     bundles.push_back(open_parts(*keys, first));
+    // The keys are those of the generation that was opened, never of hostile scrypt parameters.
     SlotHeader current = first.header;
     for (const Bytes& slot : generations.subspan(1)) {
         const SlotParts parts = parse_slot(slot);

@@ -96,18 +96,11 @@ struct NewSlot {
 /// True if the holder of the secret key of `admin` made this slot. Throws as read_slot_header.
 [[nodiscard]] bool is_slot_endorsed(ByteView slot, const Ed25519PublicKey& admin);
 
-/// Opens generation 1. nullopt if the secret is not this slot's; Error(corrupt) for damage. The
-/// caller compares the bundle's repository with the one it is in.
-[[nodiscard]] std::optional<KeyBundle> open_slot(const UnlockSecret& secret, ByteView slot);
-
-/// Opens generation n+1 for the holder who opened generation n, whose header is `current`, as
-/// `previous`. Throws Error(corrupt) unless signatures, slot, generation, repository and epochs
-/// agree with it, Error(usage) if the secret is not this slot's.
-[[nodiscard]] KeyBundle open_next_generation(const UnlockSecret& secret, const SlotHeader& current,
-                                             const KeyBundle& previous, ByteView slot);
-
 /// Opens generations 1 to n of one slot, given in that order, paying for scrypt once. One bundle
-/// per generation, the last one is in force. nullopt and errors as the two functions above.
+/// per generation, the last one is in force. nullopt if the secret is not this slot's. Throws
+/// Error(corrupt) for damage, and unless signatures, slot, generation, repository and epochs of
+/// each generation agree with the one before. The caller compares the bundles' repository with the
+/// one it is in.
 [[nodiscard]] std::optional<std::vector<KeyBundle>> open_slot_chain(
     const UnlockSecret& secret, std::span<const Bytes> generations);
 

@@ -7,6 +7,9 @@
 
 namespace walden::inspect {
 
+using catalog::problem_of;
+using catalog::ProblemKind;
+
 ChainLink SegmentChain::follow(const wal::SegmentName& name) {
     const bool is_next = before_ && wal::next(*before_) == name;
     const std::optional<wal::SegmentCarry> carry_in = is_next ? carry_ : std::nullopt;

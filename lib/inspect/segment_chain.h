@@ -1,7 +1,7 @@
 // Follows one line of segments and proves that each continues the one before.
 #pragma once
 
-#include "inspect/verifier.h"
+#include "catalog/problem.h"
 #include "vault/cluster_vault.h"
 #include "wal/record_reader.h"
 
@@ -18,7 +18,7 @@ struct ChainSettings {
 };
 
 struct ChainLink {
-    std::vector<Problem> problems;
+    std::vector<catalog::Problem> problems;
     std::optional<vault::Entry> entry;  ///< none if it could not be read
     std::uint64_t plain_bytes = 0;
     std::uint64_t record_count = 0;

@@ -1,11 +1,12 @@
 #include "inspect/verifier.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/format.h"
 #include "base/guarded.h"
 #include "base/parallel.h"
+#include "catalog/survey.h"
 #include "inspect/segment_chain.h"
-#include "inspect/survey.h"
 #include "vault/descriptor.h"
 #include "vault/repository.h"
 #include "wal/timeline_history.h"
@@ -16,11 +17,11 @@
 
 namespace walden::inspect {
 
-namespace {
+using catalog::Problem;
+using catalog::problem_of;
+using catalog::ProblemKind;
 
-std::string last_component(const std::string& key) {
-    return key.substr(key.find_last_of('/') + 1);
-}
+namespace {
 
 /// Runs `check` (which returns a message, empty if all is well, or throws) and believes in a
 /// problem only if it is still there at a second look.
@@ -118,8 +119,8 @@ private:
         if (!stored) return "";  // listed before, expired since
         const vault::Entry& entry = stored->entry;
         refer_to_contents(entry);
-        if (last_component(key) != entry.file_name &&
-            last_component(key) != format("{}.{}", entry.file_name, to_string(entry.content_id)))
+        if (base_name(key) != entry.file_name &&
+            base_name(key) != format("{}.{}", entry.file_name, to_string(entry.content_id)))
             return format("entry names {}", entry.file_name);
         Bytes bytes;
         read_or_inspect(entry, bytes);
@@ -153,7 +154,7 @@ private:
 
     void check_timelines() {
         for (const std::string& key : keys_below(vault_.layout().wal_prefix())) {
-            const auto name = segment_of_key(key, *segment_size_);
+            const auto name = catalog::segment_of_key(key, *segment_size_);
             if (!name || vault_.layout().segment_key(to_string(*name, *segment_size_)) != key)
                 continue;  // reported as extra
             known_.insert(key);
@@ -209,8 +210,7 @@ private:
 
     void check_history_is_there(wal::TimelineId timeline) {
         if (timeline == 1) return;
-        const std::string key =
-            vault_.layout().history_key(wal::timeline_part(timeline) + ".history");
+        const std::string key = vault_.layout().history_key(wal::history_name(timeline));
         if (objects_.contains(key)) return;
         add(look_twice(ProblemKind::missing, key, [&] {
             return vault_.entries().find(key)
@@ -265,12 +265,12 @@ private:
         for (const auto& [timeline, numbers] : segments_)
             timelines.insert(wal::timeline_part(timeline));
         for (const std::string& key : keys_below(vault_.layout().history_prefix()))
-            timelines.insert(last_component(key).substr(0, 8));
+            timelines.insert(base_name(key).substr(0, 8));
         for (const std::string& timeline : timelines) check_claims_of(timeline);
         // The claim comes first on a timeline, so one without WAL is a push under way, or one that
         // was killed.
         for (const std::string& key : keys_below(vault_.layout().claims_prefix())) {
-            const std::string timeline = last_component(key).substr(0, 8);
+            const std::string timeline = base_name(key).substr(0, 8);
             if (!wal::parse_wal_file_name(timeline + ".history") ||
                 !timelines.insert(timeline).second)
                 continue;
@@ -343,7 +343,7 @@ private:
 
     /// True, too, for what belongs to an entry that cannot be read: that entry is the problem.
     bool is_of_unfinished_push(const std::string& key) const {
-        const std::string name = last_component(key);
+        const std::string name = base_name(key);
         const std::size_t dot = name.find_last_of('.');
         if (dot == std::string::npos) return false;
         const auto id = crypto::parse_content_id(std::string_view(name).substr(dot + 1));
@@ -391,26 +391,6 @@ private:
 };
 
 }  // namespace
-
-std::string_view to_string(ProblemKind kind) {
-    switch (kind) {
-        case ProblemKind::missing: return "missing";
-        case ProblemKind::corrupt: return "corrupt";
-        case ProblemKind::extra: return "extra";
-        case ProblemKind::gap: return "gap";
-        case ProblemKind::fork: return "fork";
-        case ProblemKind::wal_damaged: return "wal_damaged";
-        case ProblemKind::unreadable: return "unreadable";
-        case ProblemKind::wal_mismatch: return "wal_mismatch";
-    }
-    return "unknown";
-}
-
-std::optional<ProblemKind> problem_of(const Error& error) {
-    if (error.kind() == ErrorKind::usage) return ProblemKind::unreadable;
-    if (is_damage(error)) return ProblemKind::corrupt;
-    return std::nullopt;
-}
 
 VerifyReport verify_cluster(const vault::ClusterVault& vault, const VerifySettings& settings) {
     if (settings.depth == Depth::full && !vault.keys().can_read_contents())

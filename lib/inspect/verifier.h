@@ -2,9 +2,9 @@
 // Reads only (invariants 34 and 35).
 #pragma once
 
-#include "base/error.h"
+#include "catalog/codec_counts.h"
+#include "catalog/problem.h"
 #include "crypto/content_id.h"
-#include "inspect/codec_counts.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 
@@ -12,33 +12,9 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace walden::inspect {
-
-enum class ProblemKind : std::uint8_t {
-    missing,       ///< something that is there, or this host's memory, says that it must be there
-    corrupt,       ///< truncated, flipped, moved, swapped, undecodable; the message tells which
-    extra,         ///< nothing of walden's belongs there
-    gap,           ///< no segment where later ones of the timeline are
-    fork,          ///< two neighbours that are not of one line
-    wal_damaged,   ///< whole as archived, but not valid WAL; damaged at its source
-    unreadable,    ///< of a newer format, or sealed to keys that this host does not have
-    wal_mismatch,  ///< two neighbours whose records do not continue
-};
-
-[[nodiscard]] std::string_view to_string(ProblemKind kind);
-
-/// What a failure to read one object means for it. nullopt for failures of the store itself, which
-/// say nothing about the object.
-[[nodiscard]] std::optional<ProblemKind> problem_of(const Error& error);
-
-struct Problem {
-    ProblemKind kind = ProblemKind::missing;
-    std::string object;   ///< the key in the store
-    std::string message;  ///< what is wrong and what it breaks
-};
 
 enum class Depth : std::uint8_t {
     full,     ///< every byte fetched, authenticated, decoded, hashed; every WAL record checked
@@ -59,7 +35,7 @@ struct VerifySettings {
 };
 
 struct VerifyReport {
-    std::vector<Problem> problems;
+    std::vector<catalog::Problem> problems;
     std::vector<std::string>
         notes;  ///< worth knowing, nothing wrong: conflicts kept, pushes under way
     std::uint64_t object_count = 0;
@@ -67,7 +43,7 @@ struct VerifyReport {
     std::uint64_t plain_bytes = 0;  ///< decoded and checked
     std::uint64_t stored_bytes = 0;
     std::uint64_t record_count = 0;  ///< WAL records whose CRC was checked
-    CodecCounts codecs;              ///< of the segments
+    catalog::CodecCounts codecs;     ///< of the segments
 };
 
 /// Checks everything below the cluster's prefix. A problem is only reported after a second look, so
@@ -78,6 +54,6 @@ struct VerifyReport {
 
 /// Checks the repository's own objects: descriptor, key slots, and that there is nothing else
 /// beside the clusters.
-[[nodiscard]] std::vector<Problem> verify_repository(vault::ObjectStorage& storage);
+[[nodiscard]] std::vector<catalog::Problem> verify_repository(vault::ObjectStorage& storage);
 
 }  // namespace walden::inspect

@@ -22,14 +22,12 @@ namespace {
 constexpr std::size_t copy_size = std::size_t{1} << 20;
 
 /// nullopt for what is not an ordinary file, or has a name already.
-std::optional<FileStamp> stamp_of(int fd) {
+std::optional<FileStamp> nameless_stamp(int fd) {
     struct stat status {};
 
     if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink != 0)
         return std::nullopt;
-    return FileStamp{.size = static_cast<std::uint64_t>(status.st_size),
-                     .modified_seconds = status.st_mtim.tv_sec,
-                     .modified_nanoseconds = status.st_mtim.tv_nsec};
+    return stamp_of(status);
 }
 
 FileDescriptor make_nameless(const std::string& directory) {
@@ -73,7 +71,7 @@ bool copy(int fd, const FileStamp& stamp, const std::string& path) {
         file.write(part);
     }
     // Not written to while it was copied.
-    if (stamp_of(fd) != stamp) return false;
+    if (nameless_stamp(fd) != stamp) return false;
     file.commit_replacing();
     return true;
 }
@@ -103,14 +101,14 @@ void NamelessFile::complete(std::uint64_t size, DiskWrite disk_write) {
     const std::array<timespec, 2> times = {past, past};
     if (::futimens(fd_.get(), times.data()) != 0)
         throw system_error(ErrorKind::io, format("set the time of {}", name), errno);
-    const auto stamp = stamp_of(fd_.get());
+    const auto stamp = nameless_stamp(fd_.get());
     if (!stamp || stamp->size != size)
         throw Error(ErrorKind::io, format("{} is not what was written", name));
     stamp_ = *stamp;
 }
 
 bool NamelessFile::is_untouched() const {
-    return stamp_of(fd_.get()) == stamp_;
+    return nameless_stamp(fd_.get()) == stamp_;
 }
 
 void NamelessFile::release_pages() const {
@@ -118,7 +116,7 @@ void NamelessFile::release_pages() const {
 }
 
 bool deliver_nameless(int fd, const FileStamp& stamp, const std::string& path) {
-    if (stamp_of(fd) != stamp) return false;
+    if (nameless_stamp(fd) != stamp) return false;
     return give_name(fd, path) || copy(fd, stamp, path);
 }
 

@@ -1,6 +1,7 @@
 #include "recovery/prefetcher.h"
 
 #include "base/format.h"
+#include "base/thread_crew.h"
 
 #include <algorithm>
 #include <utility>
@@ -11,7 +12,6 @@ namespace {
 
 using Outcome = JobResult::Outcome;
 
-constexpr std::chrono::milliseconds heartbeat{500};
 /// Of descriptors, beside the budget of bytes.
 constexpr std::uint64_t depth_limit = 256;
 /// What has been replayed and stays in memory, at least one segment, for whoever comes just behind:
@@ -63,7 +63,7 @@ Prefetcher::Answer Prefetcher::answer(std::unique_lock<std::mutex>& lock, const 
                                       const KeepWaiting& keep_waiting) {
     if (const JobPointer ahead = stream_ ? stream_->find(name) : nullptr) {
         const Origin origin = ahead->result ? Origin::prefetched : Origin::awaited;
-        if (!await(lock, *ahead, keep_waiting)) return std::nullopt;
+        if (!await_result(lock, *ahead, keep_waiting)) return std::nullopt;
         // That it was absent, or failed, decides nothing; it is kept in mind, so that it is not
         // tried again now.
         if (ahead->is(Outcome::ready)) {
@@ -74,7 +74,7 @@ Prefetcher::Answer Prefetcher::answer(std::unique_lock<std::mutex>& lock, const 
     const auto job = std::make_shared<PrefetchJob>(PrefetchJob{.name = name});
     asked_.push_back(job);
     changed_.notify_all();
-    if (!await(lock, *job, keep_waiting)) {
+    if (!await_result(lock, *job, keep_waiting)) {
         std::erase(asked_, job);
         return std::nullopt;
     }
@@ -92,18 +92,9 @@ Prefetcher::Answer Prefetcher::answer(std::unique_lock<std::mutex>& lock, const 
 }
 
 /// False: whoever asked has gone before it was done.
-bool Prefetcher::await(std::unique_lock<std::mutex>& lock, const PrefetchJob& job,
-                       const KeepWaiting& keep_waiting) {
-    for (auto next_beat = Clock::now() + heartbeat; !job.result;) {
-        changed_.wait_until(lock, next_beat);
-        if (Clock::now() < next_beat) continue;
-        next_beat = Clock::now() + heartbeat;
-        lock.unlock();
-        const bool goes_on = keep_waiting();
-        lock.lock();
-        if (!goes_on && !job.result) return false;
-    }
-    return true;
+bool Prefetcher::await_result(std::unique_lock<std::mutex>& lock, const PrefetchJob& job,
+                              const KeepWaiting& keep_waiting) {
+    return await(lock, changed_, keep_waiting, [&] { return job.result.has_value(); });
 }
 
 bool Prefetcher::is_deliverable(const PrefetchJob& job) {
@@ -158,11 +149,19 @@ void Prefetcher::end_stream() {
 /// With the first question: an agent that only archives needs none.
 void Prefetcher::start_threads() {
     if (!threads_.empty()) return;
+    threads_.reserve(options_.in_flight + 2);
     // One is always there for what a server waits for.
-    threads_.emplace_back([this] { work(false); });
-    for (std::size_t i = 0; i < options_.in_flight; ++i)
-        threads_.emplace_back([this] { work(true); });
-    threads_.emplace_back([this] { watch(); });
+    threads_.push_back(require_thread([this] { work(false); }));
+    auto watcher = try_thread([this] { watch(); });
+    // A stream that nobody watches would never end.
+    may_prefetch_ = may_prefetch_ && watcher.has_value();
+    if (!watcher) return;
+    threads_.push_back(std::move(*watcher));
+    for (std::size_t i = 0; i < options_.in_flight; ++i) {
+        auto worker = try_thread([this] { work(true); });
+        if (!worker) break;
+        threads_.push_back(std::move(*worker));
+    }
 }
 
 void Prefetcher::work(bool takes_all) {

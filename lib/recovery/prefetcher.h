@@ -16,6 +16,7 @@
 // are the threads, those who wait, and what is counted.
 #pragma once
 
+#include "base/awaiter.h"
 #include "base/error.h"
 #include "recovery/kept_source.h"
 #include "recovery/memory_budget.h"
@@ -65,10 +66,6 @@ public:
     /// Waits for what is being fetched; nobody may be waiting in fetch().
     ~Prefetcher();
 
-    /// Called every half second while somebody waits, without a lock. False if nobody does any
-    /// more.
-    using KeepWaiting = std::function<bool()>;
-
     /// nullopt: the asker has gone. An Error is what Fetcher throws, or opening the archive.
     using Answer = std::optional<std::variant<Delivery, NotThere, Error>>;
 
@@ -100,8 +97,8 @@ private:
     // Of the asker, with the mutex held.
     [[nodiscard]] Answer answer(std::unique_lock<std::mutex>& lock, const std::string& name,
                                 const KeepWaiting& keep_waiting);
-    [[nodiscard]] bool await(std::unique_lock<std::mutex>& lock, const PrefetchJob& job,
-                             const KeepWaiting& keep_waiting);
+    [[nodiscard]] bool await_result(std::unique_lock<std::mutex>& lock, const PrefetchJob& job,
+                                    const KeepWaiting& keep_waiting);
     [[nodiscard]] Answer deliver(const PrefetchJob& job, Origin origin);
     [[nodiscard]] bool is_deliverable(const PrefetchJob& job);
     [[nodiscard]] bool provide_stream(wal::SegmentSize segment_size);

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/format.h"
-#include "base/varint.h"
+#include "base/leb128.h"
 
 #include <algorithm>
 #include <cassert>
@@ -39,13 +39,13 @@ BackupId read_id(ByteReader& reader) {
 }
 
 void append_text(Bytes& out, std::string_view text) {
-    append_varint(out, text.size());
+    append_leb128(out, text.size());
     append(out, as_bytes(text));
 }
 
 /// A number that must be at most `max`.
 std::uint32_t read_bounded(ByteReader& reader, std::uint64_t max, std::string_view what) {
-    const std::uint64_t value = read_varint(reader);
+    const std::uint64_t value = read_leb128(reader);
     if (!reader.ok() || value > max) corrupt(what);
     return static_cast<std::uint32_t>(value);
 }
@@ -63,10 +63,10 @@ std::uint32_t read_number(ByteReader& reader) {
 }
 
 void append_packs(Bytes& out, const std::vector<PackRef>& packs) {
-    append_varint(out, packs.size());
+    append_leb128(out, packs.size());
     for (const PackRef& pack : packs) {
         append_id(out, pack.backup);
-        append_varint(out, pack.number);
+        append_leb128(out, pack.number);
     }
 }
 
@@ -119,19 +119,19 @@ Bytes encode_section(const Section& section) {
     assert(!section.tags.empty() && section.tags.size() <= section_pages_max);
     Bytes out;
     append_packs(out, section.packs);
-    append_varint(out, section.units.size());
+    append_leb128(out, section.units.size());
     for (const Unit& unit : section.units) {
-        append_varint(out, unit.pack);
-        append_varint(out, unit.offset);
-        append_varint(out, unit.stored_size);
-        append_varint(out, unit.plain_size);
+        append_leb128(out, unit.pack);
+        append_leb128(out, unit.offset);
+        append_leb128(out, unit.stored_size);
+        append_leb128(out, unit.plain_size);
         out.push_back(static_cast<std::byte>(unit.codec));
     }
-    append_varint(out, section.runs.size());
+    append_leb128(out, section.runs.size());
     for (const PageRun& run : section.runs) {
-        append_varint(out, run.page_count);
-        append_varint(out, run.unit ? *run.unit + 1 : 0);
-        if (run.unit) append_varint(out, run.plain_offset);
+        append_leb128(out, run.page_count);
+        append_leb128(out, run.unit ? *run.unit + 1 : 0);
+        if (run.unit) append_leb128(out, run.plain_offset);
     }
     for (const crypto::PageTag& tag : section.tags) append(out, tag);
     return out;
@@ -193,29 +193,29 @@ void IndexPartWriter::add(const IndexEntry& entry) {
     const auto mismatch =
         std::mismatch(last_path_.begin(), last_path_.end(), entry.path.begin(), entry.path.end());
     const auto shared = static_cast<std::size_t>(mismatch.first - last_path_.begin());
-    append_varint(entries_, shared);
+    append_leb128(entries_, shared);
     append_text(entries_, std::string_view(entry.path).substr(shared));
     entries_.push_back(static_cast<std::byte>(entry.type));
-    append_varint(entries_, entry.mode);
+    append_leb128(entries_, entry.mode);
     if (entry.type == BackupFileType::file) {
         assert(entry.sections.size() == section_count(entry.size, page_size_));
-        append_varint(entries_, entry.size);
-        append_varint(entries_, static_cast<std::uint64_t>(entry.modified));
+        append_leb128(entries_, entry.size);
+        append_leb128(entries_, static_cast<std::uint64_t>(entry.modified));
         entries_.push_back(static_cast<std::byte>(entry.is_relation ? flag_relation : 0));
         for (const SectionRef& section : entry.sections) {
             const auto [map, is_new_map] = map_numbers_.try_emplace(
                 {section.map.backup, section.map.number}, static_cast<std::uint32_t>(maps_.size()));
             if (is_new_map) maps_.push_back(section.map);
-            append_varint(entries_, map->second);
-            append_varint(entries_, section.offset);
-            append_varint(entries_, section.size);
-            append_varint(entries_, section.uses.size());
+            append_leb128(entries_, map->second);
+            append_leb128(entries_, section.offset);
+            append_leb128(entries_, section.size);
+            append_leb128(entries_, section.uses.size());
             for (const PackUse& use : section.uses) {
                 const auto [pack, is_new_pack] =
                     pack_numbers_.try_emplace(use.pack, static_cast<std::uint32_t>(packs_.size()));
                 if (is_new_pack) packs_.push_back(use.pack);
-                append_varint(entries_, pack->second);
-                append_varint(entries_, use.bytes);
+                append_leb128(entries_, pack->second);
+                append_leb128(entries_, use.bytes);
             }
         }
     } else if (entry.type != BackupFileType::directory) {
@@ -232,14 +232,14 @@ std::size_t IndexPartWriter::size() const {
 
 Bytes IndexPartWriter::assemble() {
     Bytes out = begin_map(MapKind::index);
-    append_varint(out, maps_.size());
+    append_leb128(out, maps_.size());
     for (const MapRef& map : maps_) {
         append_id(out, map.backup);
-        append_varint(out, map.number);
+        append_leb128(out, map.number);
         append(out, map.sha256);
     }
     append_packs(out, packs_);
-    append_varint(out, entry_count_);
+    append_leb128(out, entry_count_);
     append(out, entries_);
     const std::uint32_t page_size = page_size_;
     *this = IndexPartWriter(page_size);
@@ -307,8 +307,8 @@ std::optional<IndexEntry> IndexPartReader::next() {
     entry.type = static_cast<BackupFileType>(type);
     entry.mode = read_bounded(reader_, 07777, "mode of a file");
     if (entry.type == BackupFileType::file) {
-        entry.size = read_varint(reader_);
-        entry.modified = static_cast<std::int64_t>(read_varint(reader_));
+        entry.size = read_leb128(reader_);
+        entry.modified = static_cast<std::int64_t>(read_leb128(reader_));
         const auto flags = reader_.read<std::uint8_t>();
         if (!reader_.ok() || flags > flag_relation) corrupt("flags of a file");
         entry.is_relation = flags == flag_relation;
@@ -327,16 +327,16 @@ std::optional<IndexEntry> IndexPartReader::next() {
 
 Bytes encode_usage(const BackupUsage& usage) {
     Bytes out = begin_map(MapKind::usage);
-    append_varint(out, usage.size());
+    append_leb128(out, usage.size());
     for (const OwnerUsage& owner : usage) {
         append_id(out, owner.owner);
-        append_varint(out, owner.maps.size());
-        for (const std::uint32_t map : owner.maps) append_varint(out, map);
-        append_varint(out, owner.packs.size());
+        append_leb128(out, owner.maps.size());
+        for (const std::uint32_t map : owner.maps) append_leb128(out, map);
+        append_leb128(out, owner.packs.size());
         for (const PackUsage& pack : owner.packs) {
-            append_varint(out, pack.number);
-            append_varint(out, pack.encoded_size);
-            append_varint(out, pack.used);
+            append_leb128(out, pack.number);
+            append_leb128(out, pack.encoded_size);
+            append_leb128(out, pack.used);
         }
     }
     return out;
@@ -364,7 +364,7 @@ BackupUsage decode_usage(ByteView bytes) {
             pack.number = read_number(reader);
             if (pack.number <= std::exchange(last, pack.number)) corrupt("packs out of order");
             pack.encoded_size = read_bounded(reader, pack_size_max, "size of a pack");
-            pack.used = read_varint(reader);
+            pack.used = read_leb128(reader);
         }
     }
     if (!reader.ok() || reader.remaining() != 0) corrupt("its end");

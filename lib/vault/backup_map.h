@@ -200,6 +200,11 @@ public:
     IndexPartReader(IndexPartReader&&) = default;
     IndexPartReader& operator=(IndexPartReader&&) = delete;
 
+    /// The maps and packs that the part names.
+    [[nodiscard]] const std::vector<MapRef>& maps() const { return maps_; }
+
+    [[nodiscard]] const std::vector<PackRef>& packs() const { return packs_; }
+
     /// nullopt at the end. Throws Error(corrupt) for an entry that is none, or out of order.
     [[nodiscard]] std::optional<IndexEntry> next();
 

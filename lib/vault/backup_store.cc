@@ -4,7 +4,6 @@
 #include "base/format.h"
 #include "crypto/digest.h"
 #include "crypto/kdf.h"
-#include "vault/container.h"
 
 #include <algorithm>
 #include <charconv>
@@ -15,36 +14,22 @@ namespace {
 
 constexpr std::string_view page_tag_label = "walden/v1/page-tags";
 
-std::string describe(const std::string& key, std::string_view what) {
-    return format("{} \"{}\"", what, key);
-}
-
 }  // namespace
 
 bool BackupStore::put(const std::string& key, ByteView plain) const {
-    const Bytes object = seal_object(keys_, {.kind = ObjectKind::backup, .key = key},
-                                     {.codec = codec::CodecId::none,
-                                      .plain_size = plain.size(),
-                                      .content_id = {},
-                                      .encoded = plain});
-    return storage_.put_new(key, object) == ObjectStorage::PutOutcome::created;
+    return objects_.put_record({.kind = ObjectKind::backup, .key = key}, plain) ==
+           ObjectStorage::PutOutcome::created;
 }
 
 template <class Record>
 std::optional<Record> BackupStore::find(const std::string& key, const BackupId& id,
                                         Record (*decode)(ByteView)) const {
-    Bytes object;
-    if (!storage_.get(key, object)) return std::nullopt;
-    return in_context(
-        [&] { return describe(key, "backup record"); },
-        [&]() -> std::optional<Record> {
-            const Unsealed opened =
-                unseal_object(keys_, {.kind = ObjectKind::backup, .key = key}, object);
-            Record record = decode(opened.encoded);
-            if (record.id != id)
-                throw Error(ErrorKind::corrupt, format("it is of backup {}", record.id.text()));
-            return record;
-        });
+    return objects_.read_record({.kind = ObjectKind::backup, .key = key}, [&](ByteView body) {
+        Record record = decode(body);
+        if (record.id != id)
+            throw Error(ErrorKind::corrupt, format("it is of backup {}", record.id.text()));
+        return record;
+    });
 }
 
 bool BackupStore::put_intent(const BackupIntent& intent) const {
@@ -87,7 +72,7 @@ std::vector<BackupId> BackupStore::list() const {
     std::string after;
     for (bool is_more = true; is_more;) {
         is_more = false;
-        storage_.list(prefix, after, [&](const ObjectInfo& object) {
+        storage().list(prefix, after, [&](const ObjectInfo& object) {
             is_more = true;
             const std::string name = object.key.substr(prefix.size(), BackupId::size);
             const auto id = parse_backup_id(name);
@@ -102,10 +87,9 @@ std::vector<BackupId> BackupStore::list() const {
     return ids;
 }
 
-std::vector<std::uint32_t> BackupStore::list_maps(const BackupId& id) const {
-    const std::string prefix = layout_.maps_prefix(id);
+std::vector<std::uint32_t> BackupStore::list_numbers(const std::string& prefix) const {
     std::vector<std::uint32_t> numbers;
-    storage_.list(prefix, "", [&](const ObjectInfo& object) {
+    storage().list(prefix, "", [&](const ObjectInfo& object) {
         const std::string_view digits = std::string_view(object.key).substr(prefix.size());
         std::uint32_t number = 0;
         const auto [end, error] =
@@ -124,23 +108,21 @@ BackupStore::SealedMap BackupStore::seal_map(const BackupId& id, std::uint32_t n
     map.key = layout_.map_key(id, number);
     map.digest = digest_of_map(number, plain);
     const codec::Encoded encoded = codec::encode(plain, {.method = codec::CodecId::zstd});
-    map.object = seal_object(keys_, {.kind = ObjectKind::map, .key = map.key},
-                             {.codec = encoded.codec,
-                              .plain_size = plain.size(),
-                              .content_id = {},
-                              .encoded = encoded.bytes});
+    map.object =
+        objects_.seal({.kind = ObjectKind::map, .key = map.key}, {.codec = encoded.codec,
+                                                                  .plain_size = plain.size(),
+                                                                  .content_id = {},
+                                                                  .encoded = encoded.bytes});
     return map;
 }
 
 Bytes BackupStore::read_map(const BackupId& id, std::uint32_t number) const {
     const std::string key = layout_.map_key(id, number);
-    Bytes object;
-    if (!storage_.get(key, object))
-        throw Error(ErrorKind::missing, format("map \"{}\" is not in the archive", key));
-    return in_context([&] { return describe(key, "map"); },
+    const auto object = objects_.get({.kind = ObjectKind::map, .key = key});
+    if (!object) throw Error(ErrorKind::missing, format("map \"{}\" is not in the archive", key));
+    return in_context([&] { return format("read map \"{}\"", key); },
                       [&] {
-                          const Unsealed opened =
-                              unseal_object(keys_, {.kind = ObjectKind::map, .key = key}, object);
+                          const Unsealed& opened = object->unsealed;
                           Bytes plain;
                           codec::decode(opened.codec, opened.encoded, opened.plain_size, 1, plain);
                           return plain;

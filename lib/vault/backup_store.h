@@ -4,9 +4,8 @@
 #include "base/guarded.h"
 #include "vault/backup_map.h"
 #include "vault/backup_record.h"
-#include "vault/keyring.h"
 #include "vault/layout.h"
-#include "vault/object_storage.h"
+#include "vault/sealed_objects.h"
 
 #include <cstdint>
 #include <list>
@@ -17,19 +16,19 @@
 
 namespace walden::vault {
 
-/// All functions are safe to call from several threads and throw what ObjectStorage throws, plus
-/// Error(corrupt | foreign | usage) of unseal_object with the object's key in the message.
+/// All functions are safe to call from several threads and throw as SealedObjects does, plus what
+/// the decoders of records and maps throw, with the object's key in the message.
 class BackupStore {
 public:
-    /// `storage` must outlive the object.
-    BackupStore(ObjectStorage& storage, ClusterKeyring keys, ClusterLayout layout)
-        : storage_(storage), keys_(std::move(keys)), layout_(std::move(layout)) {}
+    /// `objects` must outlive the object.
+    BackupStore(const SealedObjects& objects, ClusterLayout layout)
+        : objects_(objects), layout_(std::move(layout)) {}
 
     [[nodiscard]] const ClusterLayout& layout() const { return layout_; }
 
-    [[nodiscard]] const ClusterKeyring& keys() const { return keys_; }
+    [[nodiscard]] const ClusterKeyring& keys() const { return objects_.keys(); }
 
-    [[nodiscard]] ObjectStorage& storage() const { return storage_; }
+    [[nodiscard]] ObjectStorage& storage() const { return objects_.storage(); }
 
     /// Each is created once: false if the record is there already, which may be what an earlier
     /// attempt of the caller has made of the same record.
@@ -49,8 +48,14 @@ public:
     /// The ids of all that has any object below backups/, ascending. One request for each backup.
     [[nodiscard]] std::vector<BackupId> list() const;
 
-    /// The numbers of a backup's maps that are in the store, ascending.
-    [[nodiscard]] std::vector<std::uint32_t> list_maps(const BackupId& id) const;
+    /// The numbers of a backup's maps, or packs, that are in the store, ascending.
+    [[nodiscard]] std::vector<std::uint32_t> list_maps(const BackupId& id) const {
+        return list_numbers(layout_.maps_prefix(id));
+    }
+
+    [[nodiscard]] std::vector<std::uint32_t> list_packs(const BackupId& id) const {
+        return list_numbers(layout_.packs_prefix(id));
+    }
 
     struct SealedMap {
         std::string key;
@@ -74,13 +79,13 @@ public:
     }
 
 private:
+    [[nodiscard]] std::vector<std::uint32_t> list_numbers(const std::string& prefix) const;
     template <class Record>
     [[nodiscard]] std::optional<Record> find(const std::string& key, const BackupId& id,
                                              Record (*decode)(ByteView)) const;
     [[nodiscard]] bool put(const std::string& key, ByteView plain) const;
 
-    ObjectStorage& storage_;
-    ClusterKeyring keys_;
+    const SealedObjects& objects_;
     ClusterLayout layout_;
 };
 

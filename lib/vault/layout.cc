@@ -92,7 +92,7 @@ std::string ClusterLayout::pack_key(const BackupId& id, std::uint32_t number) co
 }
 
 std::string ClusterLayout::claim_key(std::string_view timeline, std::uint32_t generation) const {
-    return format("{}{}", claim_prefix(timeline), generation);
+    return format("{}{}.{}", claims_prefix(), timeline, generation);
 }
 
 }  // namespace walden::vault

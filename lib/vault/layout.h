@@ -53,10 +53,6 @@ public:
 
     [[nodiscard]] std::string claims_prefix() const { return prefix_ + "claims/"; }
 
-    [[nodiscard]] std::string claim_prefix(std::string_view timeline) const {
-        return claims_prefix() + std::string(timeline) + ".";
-    }
-
     /// `segment`: 24 characters.
     [[nodiscard]] std::string segment_key(std::string_view segment) const;
 

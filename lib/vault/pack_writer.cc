@@ -40,6 +40,11 @@ PackWriter::Place PackWriter::add(ByteView encoded) {
     return place;
 }
 
+std::uint32_t PackWriter::closed_count() {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::uint32_t>(sizes_.size());
+}
+
 void PackWriter::finish() {
     std::optional<Closed> closed;
     {

@@ -41,6 +41,9 @@ public:
     /// Closes the last pack. Nothing may be added afterwards.
     void finish();
 
+    /// How many packs are complete.
+    [[nodiscard]] std::uint32_t closed_count();
+
     /// The encoded sizes of all packs; complete after finish().
     [[nodiscard]] const std::map<std::uint32_t, std::uint64_t>& sizes() const { return sizes_; }
 

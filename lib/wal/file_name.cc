@@ -47,8 +47,8 @@ std::string timeline_part(TimelineId timeline) {
     return format("{:08X}", timeline);
 }
 
-std::string log_part(const SegmentName& name, SegmentSize size) {
-    return format("{:08X}", name.segment_number / size.segments_per_log());
+std::string history_name(TimelineId timeline) {
+    return timeline_part(timeline) + ".history";
 }
 
 std::optional<WalFileName> parse_wal_file_name(std::string_view text) {

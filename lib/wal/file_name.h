@@ -90,8 +90,8 @@ struct SegmentName {
 /// "0000000A" for timeline 10: the first field of every name, and a level of the vault's keys.
 [[nodiscard]] std::string timeline_part(TimelineId timeline);
 
-/// The second field of the name, 8 upper-case hex digits: the 4 GiB of WAL the segment belongs to.
-[[nodiscard]] std::string log_part(const SegmentName& name, SegmentSize size);
+/// "0000000A.history" for timeline 10.
+[[nodiscard]] std::string history_name(TimelineId timeline);
 
 enum class WalFileKind : std::uint8_t { segment, partial, history, backup_label };
 

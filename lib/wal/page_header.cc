@@ -17,10 +17,10 @@ constexpr std::array versions = {
                .image_applies = 4,
                .image_compressed = 2,
                .has_top_level_xid = true},
-    WalVersion{0xD110, 15, 2, 4 | 8 | 16, true, true},
-    WalVersion{0xD113, 16, 2, 4 | 8 | 16, true, true},
-    WalVersion{0xD116, 17, 2, 4 | 8 | 16, true, true},
-    WalVersion{0xD118, 18, 2, 4 | 8 | 16, true, true},
+    WalVersion{0xD110, 15, 2, 4 | 8 | 16, true, true, 0x20, false},
+    WalVersion{0xD113, 16, 2, 4 | 8 | 16, true, true, 0x20, false},
+    WalVersion{0xD116, 17, 2, 4 | 8 | 16, true, true, 0x20, true},
+    WalVersion{0xD118, 18, 2, 4 | 8 | 16, true, true, 0x20, true},
 };
 
 constexpr std::uint32_t page_size_min = 1024;

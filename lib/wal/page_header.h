@@ -49,6 +49,9 @@ struct WalVersion {
     std::uint8_t image_compressed = 0;  ///< any of these bits: the image is compressed
     bool has_top_level_xid = false;     ///< block id 252
     bool has_custom_resource_managers = false;  ///< ids 128 to 255
+    /// Info of the record that drops a database. Before 15; in 15 that number logs a creation.
+    std::uint8_t drops_database = 0x10;
+    bool has_level_in_checkpoint = false;  ///< wal_level
 };
 
 /// The versions that walden knows, oldest first.

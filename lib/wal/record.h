@@ -36,11 +36,16 @@ inline constexpr std::uint32_t record_alignment = 8;
 /// transactions & 0x70.
 inline constexpr std::uint8_t xlog_manager = 0;
 inline constexpr std::uint8_t transaction_manager = 1;
+inline constexpr std::uint8_t storage_manager = 2;
+inline constexpr std::uint8_t database_manager = 4;
+inline constexpr std::uint8_t tablespace_manager = 5;
 
 enum class XlogKind : std::uint8_t {
     checkpoint_shutdown = 0x00,
     checkpoint_online = 0x10,
     switch_segment = 0x40,
+    parameter_change = 0x60,
+    full_page_writes_change = 0x80,
     end_of_recovery = 0x90,
     overwrite_continuation = 0xD0,
 };
@@ -51,6 +56,8 @@ enum class TransactionKind : std::uint8_t {
     commit_prepared = 0x30,
     abort_prepared = 0x40,
 };
+
+enum class StorageKind : std::uint8_t { create = 0x10, truncate = 0x20 };
 
 struct RecordHeader {
     std::uint32_t total_length = 0;

@@ -38,6 +38,8 @@ void FactCollector::interpret_xlog(Lsn lsn, const RecordHeader& header, ByteView
             return;
         case XlogKind::end_of_recovery: note_timelines(lsn, main_data); return;
         case XlogKind::switch_segment:
+        case XlogKind::parameter_change:
+        case XlogKind::full_page_writes_change:
         case XlogKind::overwrite_continuation: return;
     }
 }

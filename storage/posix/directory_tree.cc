@@ -1,10 +1,12 @@
 #include "storage/posix/directory_tree.h"
 
+#include "base/file.h"
 #include "base/format.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -91,9 +93,29 @@ ErrorKind kind_of_errno(int error_number) {
     }
 }
 
+namespace {
+
+/// What a full file system lacks: bytes, or what it keeps files in.
+std::string describe_full(const std::string& path) {
+    struct statvfs status {};
+
+    if (::statvfs(path.c_str(), &status) != 0) return "";
+    if (status.f_files > 0 && status.f_favail == 0)
+        return format(
+            "The file system has no inodes left for another file; of its {} MiB, {} MiB "
+            "are free.",
+            status.f_blocks * status.f_frsize >> 20, status.f_bavail * status.f_frsize >> 20);
+    return format("The file system has {} MiB left.", status.f_bavail * status.f_frsize >> 20);
+}
+
+}  // namespace
+
 void throw_errno(std::string_view action, std::string_view path, int error_number) {
-    throw system_error(kind_of_errno(error_number), format("{} \"{}\"", action, path),
-                       error_number);
+    Error error =
+        system_error(kind_of_errno(error_number), format("{} \"{}\"", action, path), error_number);
+    if (error_number != ENOSPC) throw Error(error);
+    // The file itself may not be there, or be one of a directory that is open by its descriptor.
+    throw std::move(error).with_detail(describe_full(parent_directory(std::string(path))));
 }
 
 DirectoryEntry::Kind kind_of_mode(mode_t mode) {
@@ -112,8 +134,7 @@ DirectoryTree::DirectoryTree(const std::string& root) : root_(make_absolute(root
     struct stat status {};
 
     if (::fstat(fd_.get(), &status) != 0) throw_errno("stat", root_, errno);
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
+    identity_ = identity_of(status);
     // ENOSYS from kernels before 5.6, EPERM from older container sandboxes. Any other failure will
     // show again at the first use.
     const FileDescriptor probe = openat2_beneath(fd_.get(), ".", O_PATH);
@@ -159,7 +180,7 @@ void DirectoryTree::require_in_place() const {
         throw_errno("stat store directory", root_, error_number);
     }
     // The inode number cannot have been given away again while fd_ holds the inode.
-    if (status.st_dev == device_ && status.st_ino == inode_) return;
+    if (identity_of(status) == identity_) return;
     throw Error(ErrorKind::not_found,
                 format("store directory \"{}\" is not the one that was opened", root_))
         .with_detail("It was unmounted, mounted over, moved or replaced since.");

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/file_identity.h"
 
 #include <sys/stat.h>
 
@@ -58,8 +59,7 @@ private:
 
     std::string root_;
     FileDescriptor fd_;
-    dev_t device_ = 0;
-    ino_t inode_ = 0;
+    FileIdentity identity_;
     bool has_openat2_ = false;
 };
 

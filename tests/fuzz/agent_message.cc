@@ -23,7 +23,7 @@ void try_question(const MessageHeader& header, ByteView body) {
     const auto same =
         decode_question(*decode_header(ByteView(again).first(message_header_size)), body_of(again));
     require_property(same.has_value(), "a question survives encoding");
-    require_property(same->identity == question->identity && same->type == question->type,
+    require_property(same->file_version == question->file_version && same->type == question->type,
                      "a question keeps its meaning");
 }
 

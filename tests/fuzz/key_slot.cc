@@ -10,6 +10,7 @@
 #include "crypto/key_bundle.h"
 #include "crypto/label.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -45,7 +46,8 @@ void try_slot(ByteView slot) {
         require(is_label(header.label) && is_label(header.cluster));
         require(header.source == SlotSource::random_key || is_acceptable(header.scrypt_cost));
     });
-    require_only_expected_errors([&] { require(!open_slot(stranger(), slot).has_value()); });
+    const std::array<Bytes, 1> chain{to_bytes(slot)};
+    require_only_expected_errors([&] { require(!open_slot_chain(stranger(), chain).has_value()); });
     require_only_expected_errors(
         [&] { require(!is_slot_endorsed(slot, Ed25519PublicKey{std::byte{1}})); });
 }

@@ -32,7 +32,7 @@ void write(const std::string& path, ByteView bytes) {
 Bytes sealed(const ClusterKeyring& keys, ObjectKind kind) {
     crypto::ContentId id;
     if (kind == ObjectKind::content)
-        id = crypto::compute_content_id(keys.content_id_key(), as_bytes(plain_text), 1);
+        id = crypto::ContentIdHash(keys.content_id_key()).compute(as_bytes(plain_text), 1);
     const std::string key = format("golden/{}", to_string(kind));
     return seal_object(keys, {.kind = kind, .key = key},
                        {.codec = codec::CodecId::none,

@@ -13,8 +13,13 @@ import re
 import sys
 
 # What each folder may include of ours, itself apart. The arrow is always tools -> storage -> lib.
-BELOW_WORK = ["lib/base", "lib/wal", "lib/codec", "lib/crypto", "lib/pg", "lib/vault"]
-WORK = ["lib/archive", "lib/recovery", "lib/backup", "lib/restore", "lib/retention", "lib/drill", "lib/inspect"]
+BELOW_CATALOG = ["lib/base", "lib/wal", "lib/codec", "lib/crypto", "lib/pg", "lib/vault"]
+BELOW_WORK = BELOW_CATALOG + ["lib/catalog"]
+# Siblings: what one of them needs to know of the archive's contents is the catalogue's.
+WORK = ["lib/archive", "lib/recovery", "lib/backup", "lib/restore", "lib/retention", "lib/inspect"]
+# Made of several kinds of work.
+COMPOUND_WORK = ["lib/drill", "lib/receive"]
+ALL_WORK = WORK + COMPOUND_WORK
 LAYERS = {
     "lib/base": [],
     "lib/wal": ["lib/base"],
@@ -22,10 +27,12 @@ LAYERS = {
     "lib/crypto": ["lib/base"],
     "lib/pg": ["lib/base", "lib/wal"],
     "lib/vault": ["lib/base", "lib/codec", "lib/crypto"],
+    "lib/catalog": BELOW_CATALOG,
     **{folder: BELOW_WORK for folder in WORK},
-    "lib/agent": BELOW_WORK + WORK,
+    **{folder: BELOW_WORK + WORK for folder in COMPOUND_WORK},
+    "lib/agent": BELOW_WORK + ALL_WORK,
     "storage": ["lib/base", "lib/crypto"],
-    "tools": BELOW_WORK + WORK + ["lib/agent", "storage"],
+    "tools": BELOW_WORK + ALL_WORK + ["lib/agent", "storage"],
     "bench": ["*"],
     "tests": ["*"],
 }

@@ -129,7 +129,7 @@ void Host::lose_state() const {
 
 archive::ArchiveResult Host::push(const vault::ClusterVault& vault, const std::string& name) const {
     LocalState local = state();
-    return Archiver(vault, local, settings).archive(path(name));
+    return Archiver(vault, local, settings).archive(archive::source_at(path(name)));
 }
 
 archive::ArchiveResult Host::push(const vault::ClusterVault& vault, const WalFile& file) const {
@@ -178,7 +178,7 @@ inspect::VerifyReport verify(const vault::ClusterVault& vault) {
 
 std::string problems_of(const inspect::VerifyReport& report) {
     std::string text;
-    for (const inspect::Problem& problem : report.problems)
+    for (const catalog::Problem& problem : report.problems)
         text += format("{}: {}: {}\n", to_string(problem.kind), problem.object, problem.message);
     return text;
 }

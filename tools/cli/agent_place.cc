@@ -1,70 +1,89 @@
 #include "tools/cli/agent_place.h"
 
+#include "base/file.h"
 #include "base/format.h"
 #include "base/hash.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 #include "tools/cli/version.h"
 
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <poll.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <climits>
-#include <memory>
+#include <string_view>
+#include <variant>
+#include <vector>
 
 namespace walden::cli {
 
 namespace {
 
-/// An agent opens nothing before it listens: that takes milliseconds.
-constexpr std::chrono::milliseconds start_patience{2'000};
-constexpr int ready_fd = 3;
+constexpr std::chrono::seconds dismiss_deadline{2};
+
+/// Whether `user`, who is ours or whom root looks after, can make files in the directory at `path`;
+/// or can make it, where it is not there.
+bool can_write(const std::string& path, uid_t user) {
+    struct stat status {};
+
+    if (::stat(path.c_str(), &status) != 0)
+        return errno == ENOENT && path != "/" && can_write(parent_directory(path), user);
+    if (::access(path.c_str(), W_OK | X_OK) != 0) return false;
+    if (user == ::geteuid()) return true;
+    return status.st_uid == user ? (status.st_mode & 0300) == 0300 : (status.st_mode & 03) == 03;
+}
+
+/// Whether the directory at `path` is there, or can be made, and is nobody else's.
+bool is_private(const std::string& path, uid_t user) {
+    if (user == ::geteuid()) static_cast<void>(::mkdir(path.c_str(), 0700));
+
+    struct stat status {};
+
+    return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+           status.st_uid == user && (status.st_mode & 077) == 0;
+}
 
 std::string agent_file(const Config& config, std::string_view suffix) {
     const auto path_hash = static_cast<std::uint32_t>(xxh3_64(as_bytes(config.path)));
-    return format("{}/agent-{}-{:08x}{}", config.state_dir, config.cluster, path_hash, suffix);
+    return format("{}/agent-{}-{:08x}{}", state_directory(config), config.cluster, path_hash,
+                  suffix);
 }
 
-/// In the child of the child, with calls that are safe after fork(): leaves everything that was
-/// inherited behind and becomes the agent.
-[[noreturn]] void become_agent(const char* program, char* const* argv, int pipe_end) {
-    const int null = ::open("/dev/null", O_RDWR);
-    // The pipe's end first: it may be one of those that are replaced.
-    const int high = ::fcntl(pipe_end, F_DUPFD, 10);
-    if (null < 0 || high < 0) ::_exit(1);
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-        if (::dup2(null, fd) < 0) ::_exit(1);
-    if (::dup2(high, ready_fd) < 0) ::_exit(1);
-    // A kernel before 5.9 knows no close_range; the agent closes the rest itself.
-    static_cast<void>(::close_range(ready_fd + 1, ~0U, 0));
-    ::umask(077);
-    if (::chdir("/") != 0) ::_exit(1);
-    ::execv(program, argv);
-    ::_exit(1);
-}
-
-/// Whether a byte comes before the other end is closed or time is up.
-bool await_ready(int fd, std::chrono::milliseconds patience) {
-    const auto deadline = agent::Clock::now() + patience;
-    for (;;) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - agent::Clock::now());
-        pollfd item{.fd = fd, .events = POLLIN, .revents = 0};
-        const int count =
-            ::poll(&item, 1, static_cast<int>(std::max<std::int64_t>(0, left.count())));
-        if (count < 0 && errno == EINTR) continue;
-        char byte = 0;
-        return count > 0 && ::read(fd, &byte, 1) == 1;
+/// XXH3-64 of the environment variables that this configuration's key and credentials come from; 0
+/// if there are none.
+std::uint64_t environment_digest(const Config& config) {
+    std::vector<std::string_view> variables;
+    const auto* key = config.encryption.key_source
+                          ? std::get_if<crypto::KeyEnvironment>(&*config.encryption.key_source)
+                          : nullptr;
+    const bool is_remote = !storage::is_directory_url(config.store.url);
+    for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+        const std::string_view text = *variable;
+        const bool is_key = key != nullptr && text.size() > key->variable.size() &&
+                            text.starts_with(key->variable) && text[key->variable.size()] == '=';
+        if (is_key || (is_remote && text.starts_with("AWS_"))) variables.push_back(text);
     }
+    if (variables.empty()) return 0;
+    std::ranges::sort(variables);
+    // Of their hashes: the secrets are not copied.
+    Bytes digests;
+    for (const std::string_view text : variables)
+        ByteWriter(digests).write(static_cast<std::uint64_t>(xxh3_64(as_bytes(text))));
+    return std::max<std::uint64_t>(xxh3_64(digests), 1);
 }
 
 }  // namespace
+
+std::string state_directory(const Config& config) {
+    const uid_t user = agent_user(config);
+    if (can_write(config.state_dir, user)) return config.state_dir;
+    for (const std::string& place :
+         {format("/run/user/{}/walden", user), format("/tmp/walden-{}", user),
+          format("/dev/shm/walden-{}", user), format("/var/tmp/walden-{}", user)})
+        if (is_private(place, user)) return place;
+    return config.state_dir;
+}
 
 std::string agent_socket_path(const Config& config) {
     return config.agent.socket.empty() ? agent_file(config, ".sock") : config.agent.socket;
@@ -79,49 +98,42 @@ std::string agent_log_path(const Config& config) {
 }
 
 agent::Caller agent_caller(const Config& config) {
-    return {.version = version_text(), .configuration = config.digest};
+    return {.version = version_text(),
+            .configuration = config.digest,
+            .environment = environment_digest(config)};
 }
 
 uid_t agent_user(const Config& config) {
-    struct stat status {};
+    if (::geteuid() != 0) return ::geteuid();
+    for (const std::string& path : {config.state_dir, config.pgdata}) {
+        struct stat status {};
 
-    if (::geteuid() == 0 && ::stat(config.state_dir.c_str(), &status) == 0) return status.st_uid;
+        if (::stat(path.c_str(), &status) == 0) return status.st_uid;
+    }
     return ::geteuid();
 }
 
-bool start_agent(const Config& config, std::chrono::milliseconds patience) {
-    const std::string program = main_program();
-    if (::access(program.c_str(), X_OK) != 0) return false;
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
-    const FileDescriptor read_end(ends[0]);
-    auto write_end = std::make_unique<FileDescriptor>(ends[1]);
-    std::array<std::string, 6> words = {program,     "agent",      "--config",
-                                        config.path, "--ready-fd", std::to_string(ready_fd)};
-    std::array<char*, words.size() + 1> argv{};
-    for (std::size_t i = 0; i < words.size(); ++i) argv[i] = words[i].data();
-    const pid_t child = ::fork();
-    if (child < 0) return false;
-    if (child == 0) {
-        // A session of its own, led by a process that ends at once: no terminal, no process group
-        // of PostgreSQL's, nobody's child.
-        if (::setsid() < 0) ::_exit(1);
-        const pid_t grandchild = ::fork();
-        if (grandchild == 0) become_agent(program.c_str(), argv.data(), write_end->get());
-        ::_exit(grandchild < 0 ? 1 : 0);
+agent::Contact agent_contact(const Config& config, Asker asker) {
+    agent::Contact contact{.socket_path = agent_socket_path(config),
+                           .caller = agent_caller(config),
+                           .user = ::geteuid()};
+    if (asker == Asker::person) {
+        contact.caller.environment = 0;
+        contact.user = agent_user(config);
     }
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    write_end.reset();
-    return await_ready(read_end.get(), patience);
+    if (config.agent.is_enabled)
+        contact.launch = {.program = main_program(), .config_path = config.path};
+    return contact;
 }
 
-agent::AskResult ask_agent(const Config& config, const agent::Question& question,
-                           const agent::AskOptions& options) {
-    agent::AskResult result = agent::ask(question, options);
-    if (result.outcome != agent::AskOutcome::absent || !config.agent.is_enabled) return result;
-    if (!start_agent(config, start_patience)) return result;
-    return agent::ask(question, options);
+void dismiss_agent(const Config& config) {
+    const agent::AskResult result =
+        agent::ask({.caller = agent_caller(config), .type = agent::MessageType::stop},
+                   {.socket_path = agent_socket_path(config),
+                    .deadline = agent::Clock::now() + dismiss_deadline,
+                    .user = ::geteuid()});
+    if (result.outcome == agent::AskOutcome::answered)
+        report_note("the agent could not do this, and was told to leave; see its log");
 }
 
 }  // namespace walden::cli

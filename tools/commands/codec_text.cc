@@ -23,14 +23,14 @@ cli::Json list_json(const Counts& counts) {
 
 }  // namespace
 
-std::string codecs_text(const inspect::CodecCounts& counts) {
+std::string codecs_text(const catalog::CodecCounts& counts) {
     std::string text = list_text(counts.codecs);
     if (!counts.plain_reasons.empty())
         text += format("; not taken as WAL: {}", list_text(counts.plain_reasons));
     return text;
 }
 
-cli::Json codecs_json(const inspect::CodecCounts& counts) {
+cli::Json codecs_json(const catalog::CodecCounts& counts) {
     return {{"contents", counts.content_count},
             {"by_codec", list_json(counts.codecs)},
             {"not_as_wal", list_json(counts.plain_reasons)}};

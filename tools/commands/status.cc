@@ -1,4 +1,5 @@
-#include "agent/archive_status.h"
+#include "agent/client.h"
+#include "archive/ready_files.h"
 #include "base/error.h"
 #include "base/format.h"
 #include "tools/cli/agent_place.h"
@@ -24,22 +25,23 @@ constexpr std::chrono::seconds status_deadline{5};
 
 struct Report {
     bool is_running = false;
-    std::string note;  ///< why the agent does not tell, if one is there
+    std::string note;        ///< why the agent does not tell, if one is there
+    std::string state_note;  ///< if state_dir cannot be used
     agent::AgentStatus status;
     TargetReport target;
 
     /// How long a segment's replay takes, 0 if that is not known.
-    [[nodiscard]] std::uint64_t replay_us() const { return status.recovery.replay_us; }
+    [[nodiscard]] std::uint64_t replay_us() const { return status.recovery().replay_us; }
 };
 
 /// What can be known without an agent.
 agent::AgentStatus look(const cli::Config& config) {
     const std::string wal_directory = config.pgdata + "/pg_wal";
-    const agent::Backlog backlog =
-        agent::measure_backlog(wal_directory, agent::list_ready_files(wal_directory));
+    const archive::Backlog backlog =
+        archive::measure_backlog(wal_directory, archive::list_ready_files(wal_directory));
     agent::AgentStatus status;
-    status.ready_count = backlog.count;
-    status.ready_oldest_age = backlog.oldest_age;
+    status.archive.ready_count = backlog.count;
+    status.archive.ready_oldest_age = backlog.oldest_age;
     return status;
 }
 
@@ -51,6 +53,11 @@ Report ask(const cli::Config& config) {
                     .deadline = agent::Clock::now() + status_deadline,
                     .user = cli::agent_user(config)});
     Report report;
+    if (const std::string place = cli::state_directory(config); place != config.state_dir)
+        report.state_note = format(
+            "state_dir \"{}\" cannot be written; \"{}\" is used. \"walden check\" tells "
+            "what to do",
+            config.state_dir, place);
     if (result.outcome == agent::AskOutcome::answered) {
         if (const auto status = agent::decode_status(result.body)) {
             report.is_running = true;
@@ -70,12 +77,14 @@ std::string moment_text(std::uint64_t unix_seconds) {
 }
 
 void print_agent(const Report& report) {
-    const agent::AgentStatus& s = report.status;
+    const agent::AgentStatus& agent = report.status;
+    const archive::LookAheadStatus& s = agent.archive;
     if (report.is_running)
-        print_line(format("agent       pid {}, walden {}, since {}", s.pid, s.version,
-                          moment_text(s.started_at)));
+        print_line(format("agent       pid {}, walden {}, since {}", agent.pid, agent.version,
+                          moment_text(agent.started_at)));
     else
         print_line(format("agent       {}", report.note.empty() ? "none is running" : report.note));
+    if (!report.state_note.empty()) print_line(format("state       {}", report.state_note));
     if (s.ready_count == 0)
         print_line("backlog     none");
     else
@@ -85,7 +94,7 @@ void print_agent(const Report& report) {
     print_line(format("            {:+} files an hour; {} of them durable and not asked for yet",
                       s.ready_growth, s.ahead_count));
     print_line(format("in flight   {} files, {} for their contents, {} resident", s.in_flight,
-                      size_text(s.memory_in_use), size_text(s.memory_resident)));
+                      size_text(s.memory_in_use), size_text(agent.memory_resident)));
     print_line(format("archived    {} files ({} were there), {} as {}", s.archived_count,
                       s.present_count, size_text(s.plain_size), size_text(s.stored_size)));
     if (s.fallback_count > 0)
@@ -100,7 +109,16 @@ void print_agent(const Report& report) {
                       s.retry_count));
     if (!s.last_failure.empty())
         print_line(format("last error  {}: {}", moment_text(s.last_failure_at), s.last_failure));
-    print_recovery(s.recovery, report.target);
+    if (agent.declined_count > 0)
+        print_line(format("not served  {}, the last: {}",
+                          count_text(agent.declined_count, "question"), agent.last_declined));
+    print_recovery(agent.recovery(), report.target);
+    // With one, it is plain which.
+    for (const agent::RecoveryStatus& one : agent.recoveries)
+        if (agent.recoveries.size() > 1)
+            print_line(format(
+                "server      \"{}\" was given {} last", one.data_directory,
+                one.prefetch.last_delivered.empty() ? "nothing" : one.prefetch.last_delivered));
 }
 
 void print_text(const Report& report) {
@@ -108,30 +126,46 @@ void print_text(const Report& report) {
     print_target(report.target, report.replay_us());
 }
 
+/// null for what has never been.
+cli::Json moment_json(std::uint64_t unix_seconds) {
+    return unix_seconds == 0 ? cli::Json()
+                             : cli::Json(json_time(static_cast<std::int64_t>(unix_seconds)));
+}
+
 void print_json(const Report& report) {
-    const agent::AgentStatus& s = report.status;
+    const agent::AgentStatus& agent = report.status;
+    const archive::LookAheadStatus& s = agent.archive;
     cli::Json json = {{"agent", report.is_running}};
     if (!report.note.empty()) json["note"] = report.note;
+    if (!report.state_note.empty()) json["state_note"] = report.state_note;
     json["ready"] = {{"count", s.ready_count}, {"oldest_age_seconds", s.ready_oldest_age}};
     if (report.is_running) {
         json["ready"]["growth_per_hour"] = s.ready_growth;
         json["ready"]["durable"] = s.ahead_count;
-        json["version"] = s.version;
-        json["pid"] = s.pid;
-        json["started_at"] = s.started_at;
+        json["version"] = agent.version;
+        json["pid"] = agent.pid;
+        json["started_at"] = moment_json(agent.started_at);
         json["in_flight"] = s.in_flight;
         json["memory_in_use"] = s.memory_in_use;
-        json["memory_resident"] = s.memory_resident;
-        json["archived"] = {{"count", s.archived_count},  {"present", s.present_count},
-                            {"plain_size", s.plain_size}, {"stored_size", s.stored_size},
-                            {"last", s.last_archived},    {"last_at", s.last_archived_at}};
+        json["memory_resident"] = agent.memory_resident;
+        json["archived"] = {
+            {"count", s.archived_count},  {"present", s.present_count},
+            {"plain_size", s.plain_size}, {"stored_size", s.stored_size},
+            {"last", s.last_archived},    {"last_at", moment_json(s.last_archived_at)}};
         json["not_as_wal"] = {{"count", s.fallback_count}, {"last", s.last_fallback}};
         json["last_minute"] = {{"count", s.recent_count}, {"plain_size", s.recent_plain_size}};
         json["failures"] = {{"count", s.failure_count},
                             {"retries", s.retry_count},
                             {"last", s.last_failure},
-                            {"last_at", s.last_failure_at}};
-        json["recovery"] = recovery_json(s.recovery);
+                            {"last_at", moment_json(s.last_failure_at)}};
+        json["declined"] = {{"count", agent.declined_count}, {"last", agent.last_declined}};
+        json["recovery"] = recovery_json(agent.recovery());
+        json["recoveries"] = cli::Json::array();
+        for (const agent::RecoveryStatus& one : agent.recoveries) {
+            cli::Json item = recovery_json(one.prefetch);
+            item["data_directory"] = one.data_directory;
+            json["recoveries"].push_back(std::move(item));
+        }
     }
     json["recovery_target"] = target_json(report.target, report.replay_us());
     cli::print_json(json);
@@ -139,7 +173,8 @@ void print_json(const Report& report) {
 
 /// The text format 0.0.4 of Prometheus, for the node exporter's textfile collector.
 void print_prometheus(const Report& report, const std::string& cluster) {
-    const agent::AgentStatus& s = report.status;
+    const agent::AgentStatus& agent = report.status;
+    const archive::LookAheadStatus& s = agent.archive;
     const auto metric = [&](std::string_view name, std::string_view type, std::string_view help,
                             const auto& value) {
         print_line(format("# HELP walden_{} {}", name, help));
@@ -158,7 +193,7 @@ void print_prometheus(const Report& report, const std::string& cluster) {
            s.ahead_count);
     metric("in_flight_files", "gauge", "Files being archived.", s.in_flight);
     metric("content_memory_bytes", "gauge", "Memory reserved for their contents.", s.memory_in_use);
-    metric("resident_memory_bytes", "gauge", "Memory of the agent.", s.memory_resident);
+    metric("resident_memory_bytes", "gauge", "Memory of the agent.", agent.memory_resident);
     metric("archived_files_total", "counter", "Files archived.", s.archived_count);
     metric("present_files_total", "counter", "Of these, files that were in the store already.",
            s.present_count);
@@ -173,7 +208,7 @@ void print_prometheus(const Report& report, const std::string& cluster) {
            s.last_archived_at);
     metric("last_failure_timestamp_seconds", "gauge", "When a file could not be archived last.",
            s.last_failure_at);
-    print_recovery_metrics(s.recovery, metric);
+    print_recovery_metrics(agent.recovery(), metric);
 }
 
 int status(const cli::Common& common, const StatusOptions& options) {

@@ -1,8 +1,8 @@
 // Where the recovery of a running server is to stop, and how much of the archive lies before it.
 #pragma once
 
+#include "catalog/target_finder.h"
 #include "pg/recovery_progress.h"
-#include "recovery/target_finder.h"
 #include "tools/config/config.h"
 #include "wal/file_name.h"
 
@@ -18,7 +18,7 @@ struct TargetReport {
     bool is_wanted = false;
     std::string note;  ///< why some of what follows is not known; "" if all is
     std::optional<pg::RecoveryProgress> progress;  ///< of a server in recovery
-    std::optional<recovery::TargetPlace> place;    ///< what the archive tells
+    std::optional<catalog::TargetPlace> place;     ///< what the archive tells
     wal::SegmentSize segment_size;
     bool is_reached = false;
 

@@ -1,10 +1,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 #include "vault/object_storage.h"
 
@@ -20,10 +20,6 @@ struct UnpackOptions {
     std::string output_path;  ///< must not exist
     std::string object_key;   ///< the key that it had in the store; empty: its name tells
 };
-
-std::string last_component(const std::string& path) {
-    return path.substr(path.find_last_of('/') + 1);
-}
 
 /// Where an object of this name lies in the store, if it is a content of this cluster:
 /// "<file name>.<content id>", maybe with the number of a copy.
@@ -54,7 +50,7 @@ Bytes open_object(const cli::Session& session, const UnpackOptions& options, Byt
     for (const std::uint64_t system : session.systems_in_store()) {
         const vault::ClusterVault vault = session.open_cluster(system);
         const auto key = options.object_key.empty()
-                             ? content_key_of(last_component(options.path), vault.layout())
+                             ? content_key_of(base_name(options.path), vault.layout())
                              : std::optional(options.object_key);
         if (!key) throw not_a_content(options.path);
         try {
@@ -82,7 +78,7 @@ void write_output(const std::string& path, ByteView plain) {
 
 int unpack(const cli::Common& common, const UnpackOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.fetch.deadline, open_any_store);
+    const cli::Session session(config, cli::typed(config.fetch.deadline), storage::all_stores());
     const auto object = read_file(options.path, vault::ObjectStorage::object_size_max);
     if (!object) throw Error(ErrorKind::not_found, format("there is no file \"{}\"", options.path));
     const Bytes plain = in_context([&] { return format("unpack \"{}\"", options.path); },

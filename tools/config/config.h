@@ -9,6 +9,7 @@
 #include "storage/store_settings.h"
 #include "tools/config/agent_section.h"
 #include "tools/config/archive_section.h"
+#include "tools/config/backup_section.h"
 #include "tools/config/codec_section.h"
 #include "tools/config/encryption_section.h"
 #include "tools/config/fetch_section.h"
@@ -38,6 +39,7 @@ struct Config {
     ArchiveSection archive;
     AgentSection agent;
     FetchSection fetch;
+    BackupSection backup;
 };
 
 /// All settings, in the order in which the help shows them.

@@ -21,14 +21,14 @@ ByteView body_of(const Bytes& message) {
 }
 
 Question sample_question() {
-    return {.caller = {.version = "0.1.0", .configuration = 0x1122334455667788},
-            .type = MessageType::archive,
-            .file_name = "000000010000000000000005",
-            .identity = {.device = 1,
-                         .inode = 2,
-                         .size = 16 << 20,
-                         .modified_seconds = -5,
-                         .modified_nanoseconds = 999'999'999}};
+    return {
+        .caller = {.version = "0.1.0", .configuration = 0x1122334455667788, .environment = 0x99},
+        .type = MessageType::archive,
+        .file_name = "000000010000000000000005",
+        .file_version = {
+            .file = {.device = 1, .inode = 2},
+            .stamp = {
+                .size = 16 << 20, .modified_seconds = -5, .modified_nanoseconds = 999'999'999}}};
 }
 
 }  // namespace
@@ -39,8 +39,9 @@ TEST_CASE("questions come back as they were asked", "[protocol]") {
     REQUIRE(question);
     CHECK(question->caller.version == "0.1.0");
     CHECK(question->caller.configuration == 0x1122334455667788);
+    CHECK(question->caller.environment == 0x99);
     CHECK(question->file_name == "000000010000000000000005");
-    CHECK(question->identity == sample_question().identity);
+    CHECK(question->file_version == sample_question().file_version);
     for (const MessageType type : {MessageType::flush, MessageType::status, MessageType::stop}) {
         const Bytes plain = encode_question({.caller = {.version = "1"}, .type = type});
         REQUIRE(decode_question(header_of(plain), body_of(plain)));
@@ -113,17 +114,28 @@ TEST_CASE("texts and lists of any length make a message that fits", "[protocol]"
 TEST_CASE("a status comes back in every field", "[protocol]") {
     AgentStatus status;
     std::uint64_t next = 1;
+    auto& archive = status.archive;
     for (std::uint64_t* number :
-         {&status.pid, &status.started_at, &status.ready_count, &status.ready_oldest_age,
-          &status.ahead_count, &status.in_flight, &status.memory_in_use, &status.memory_resident,
-          &status.archived_count, &status.present_count, &status.failure_count, &status.retry_count,
-          &status.plain_size, &status.stored_size, &status.recent_count, &status.recent_plain_size,
-          &status.last_archived_at, &status.last_failure_at})
+         {&status.pid, &status.started_at, &status.memory_resident, &archive.ready_count,
+          &archive.ready_oldest_age, &archive.ahead_count, &archive.in_flight,
+          &archive.memory_in_use, &archive.archived_count, &archive.present_count,
+          &archive.failure_count, &archive.retry_count, &archive.plain_size, &archive.stored_size,
+          &archive.fallback_count, &archive.recent_count, &archive.recent_plain_size,
+          &archive.last_archived_at, &archive.last_failure_at})
         *number = next++;
     status.version = "0.1.0";
-    status.ready_growth = -7;
-    status.last_archived = "00000002.history";
-    status.last_failure = "no";
+    archive.ready_growth = -7;
+    archive.last_archived = "00000002.history";
+    archive.last_failure = "no";
+    status.declined_count = next++;
+    status.last_declined = "because";
+    for (const char* directory : {"/srv/one", "/srv/two"}) {
+        RecoveryStatus recovery{.data_directory = directory, .prefetch = {}};
+        recovery.prefetch.question_count = next++;
+        recovery.prefetch.remaining_us = next++;
+        recovery.prefetch.last_failure = directory;
+        status.recoveries.push_back(recovery);
+    }
     const Bytes message = encode_status(status);
     CHECK(decode_status(body_of(message)) == status);
     CHECK_FALSE(decode_status(body_of(message).first(header_of(message).body_size - 1)));

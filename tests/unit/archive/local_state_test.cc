@@ -1,9 +1,9 @@
 #include "archive/local_state.h"
 
 #include "base/file.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
@@ -38,8 +38,8 @@ LocalState make(const ScratchDirectory& scratch) {
 }
 
 bool is_fresh(const LocalState& state, const LocalState& before) {
-    return !state.is_remembered() && state.instance() != before.instance() &&
-           state.membership(1) == 0 && !state.last_archived();
+    return state.instance() != before.instance() && state.membership(1) == 0 &&
+           !state.last_archived();
 }
 
 }  // namespace
@@ -47,10 +47,8 @@ bool is_fresh(const LocalState& state, const LocalState& before) {
 TEST_CASE("local state comes back", "[archive][state]") {
     const ScratchDirectory scratch;
     const LocalState before = make(scratch);
-    CHECK_FALSE(before.is_remembered());
     CHECK(before.path() == scratch.path() + "/deep/state/main-7.state");
     const LocalState state = open(scratch);
-    CHECK(state.is_remembered());
     CHECK(state.instance() == before.instance());
     CHECK(state.membership(1) == 2);
     CHECK(state.membership(0xFFFFFFFF) == 1);
@@ -124,7 +122,7 @@ TEST_CASE("something else in the file's place is the same as its loss (fault 27)
         const LocalState state = open(scratch);
         CHECK(is_fresh(state, before));
         CHECK(state.save());
-        CHECK(open(scratch).is_remembered());
+        CHECK(open(scratch).instance() == state.instance());
     }
     SECTION("a dangling symbolic link") {
         std::filesystem::create_symlink("/nonexistent/x", before.path());

@@ -1,11 +1,12 @@
 #include "archive/pipeline.h"
 
 #include "base/file.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
+#include "storage/wrappers/forwarding_storage.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -42,17 +43,24 @@ public:
         : host_(host), state_(host.state()) {
         pipeline_ = std::make_unique<Pipeline>(
             vault, state_, host.settings, options,
-            [this](const std::string& path, PipelineResult result) {
+            [this](const archive::FileSource& source, PipelineResult result) {
                 const std::lock_guard lock(mutex_);
-                delivered_.emplace_back(base_name(path), std::move(result));
+                delivered_.emplace_back(source.name, std::move(result));
                 changed_.notify_all();
             });
     }
 
     void submit(const std::vector<WalFile>& files) {
-        const std::uint64_t failure_count = pipeline_->failure_count();
+        std::vector<archive::FileSource> sources;
         for (const WalFile& file : files)
-            if (pipeline_->submit(host_.path(file.name), failure_count)) ++submitted_;
+            sources.push_back(archive::source_at(host_.path(file.name)));
+        submit(sources);
+    }
+
+    void submit(const std::vector<archive::FileSource>& sources) {
+        const std::uint64_t failure_count = pipeline_->failure_count();
+        for (const archive::FileSource& source : sources)
+            if (pipeline_->submit(source, failure_count)) ++submitted_;
     }
 
     /// Waits until everything submitted is delivered.
@@ -101,9 +109,9 @@ std::vector<WalFile> part(const std::vector<WalFile>& files, std::size_t from, s
 }
 
 /// Keeps each put of an entry waiting until told, and notes in which order they came.
-class HeldStorage final : public vault::ObjectStorage {
+class HeldStorage final : public storage::ForwardingStorage {
 public:
-    explicit HeldStorage(vault::ObjectStorage& inner) : inner_(inner) {}
+    explicit HeldStorage(vault::ObjectStorage& inner) : ForwardingStorage(inner) {}
 
     PutOutcome put_new(const std::string& key, ByteView body) override {
         if (key.find("/wal/") != std::string::npos) {
@@ -113,30 +121,10 @@ public:
             REQUIRE(changed_.wait_until(lock, patience(),
                                         [&] { return released_.count(base_name(key)) > 0; }));
         }
-        return inner_.put_new(key, body);
+        return inner().put_new(key, body);
     }
-
-    bool get(const std::string& key, Bytes& out) override { return inner_.get(key, out); }
-
-    bool get_range(const std::string& key, std::uint64_t offset, std::size_t size,
-                   Bytes& out) override {
-        return inner_.get_range(key, offset, size, out);
-    }
-
-    std::optional<vault::ObjectInfo> stat(const std::string& key) override {
-        return inner_.stat(key);
-    }
-
-    void list(const std::string& prefix, const std::string& start_after,
-              const std::function<bool(const vault::ObjectInfo&)>& visit) override {
-        inner_.list(prefix, start_after, visit);
-    }
-
-    void remove(std::span<const std::string> keys) override { inner_.remove(keys); }
 
     [[nodiscard]] bool is_durable_once_visible() const override { return true; }
-
-    [[nodiscard]] std::string describe() const override { return inner_.describe(); }
 
     void release(const std::string& name) {
         const std::lock_guard lock(mutex_);
@@ -151,7 +139,6 @@ public:
     }
 
 private:
-    vault::ObjectStorage& inner_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::string> begun_;
@@ -173,8 +160,7 @@ TEST_CASE("a pipeline archives a line in order, and each entry names the one bef
     CHECK(run.kinds() == std::string(12, 'a'));
     for (std::size_t i = 0; i < line.size(); ++i) {
         CHECK(run.delivered()[i].first == line[i].name);
-        CHECK(run.delivered()[i].second.identity ==
-              *archive::find_source_file(host.path(line[i].name)));
+        CHECK(run.delivered()[i].second.version == *find_file(host.path(line[i].name)));
         const auto entry = vault.entries().find(vault.layout().segment_key(line[i].name))->entry;
         CHECK(entry.predecessor.has_value() == (i > 0));
         if (i > 0) CHECK(entry.predecessor->file_name == line[i - 1].name);
@@ -469,4 +455,50 @@ TEST_CASE("closing a pipeline delivers everything that was submitted", "[pipelin
     CHECK(kinds.find_last_of('a') + 1 <= 8);
     for (std::size_t i = 0; i < kinds.find('s') && i < 8; ++i)
         CHECK(vault.entries().find(vault.layout().segment_key(line[i].name)));
+}
+
+TEST_CASE("bytes that were received are archived as a file is, files and bytes in one line",
+          "[pipeline]") {
+    MemoryStorage storage;
+    const auto vault = make_vault(storage);
+    put_test_identity(vault);
+    const auto line = make_line({.count = 6, .record_count = 40});
+    const Host host;
+    host.put_files(part(line, 0, 2));
+    std::vector<archive::FileSource> sources;
+    for (const WalFile& file : line) {
+        sources.push_back({.name = file.name, .directory = host.wal_directory()});
+        const bool is_received = sources.size() > 2;
+        if (is_received) sources.back().bytes = std::make_shared<const Bytes>(file.bytes);
+    }
+    Run run(vault, host);
+    run.submit(sources);
+    run.finish();
+    CHECK(run.kinds() == std::string(6, 'a'));
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        CHECK(run.delivered()[i].second.version.has_value() == (i < 2));
+        CHECK(equal(*fetch(vault, line[i].name), line[i].bytes));
+        const auto entry = vault.entries().find(vault.layout().segment_key(line[i].name))->entry;
+        CHECK(entry.predecessor.has_value() == (i > 0));
+    }
+    // The receiver's bytes are its own again, and unchanged.
+    CHECK(sources.back().bytes.use_count() == 1);
+    CHECK(equal(*sources.back().bytes, line.back().bytes));
+    CHECK(problems_of(verify(vault)).empty());
+}
+
+TEST_CASE("received bytes that are not what their name says are refused", "[pipeline]") {
+    MemoryStorage storage;
+    const auto vault = make_vault(storage);
+    put_test_identity(vault);
+    const auto line = make_line({.count = 2, .record_count = 40});
+    const Host host;
+    Run run(vault, host);
+    run.submit(
+        std::vector<archive::FileSource>{{.name = line[0].name,
+                                          .directory = host.wal_directory(),
+                                          .bytes = std::make_shared<const Bytes>(line[1].bytes)}});
+    run.finish();
+    CHECK(run.kinds() == "f");
+    CHECK(keys_of(storage, vault.layout().prefix() + "wal/").empty());
 }

@@ -1,4 +1,5 @@
-// What the tests of this folder share: bytes from hex, and errors as values.
+// What the tests of this folder share: bytes from hex, one of what comes in numbers, and errors as
+// values.
 #pragma once
 
 #include "base/bytes.h"
@@ -6,6 +7,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/secret.h"
+#include "crypto/content_id.h"
+#include "crypto/key_slot.h"
 
 #include <catch2/catch.hpp>
 
@@ -13,6 +16,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace walden::crypto {
 
@@ -40,6 +45,20 @@ inline Bytes pattern(std::size_t size) {
     for (std::size_t i = 0; i < size; ++i)
         bytes[i] = static_cast<std::byte>((i * 31 + i / 256 * 17 + i / 65536 * 101) & 255);
     return bytes;
+}
+
+/// ContentIdHash::compute(), for one content.
+inline ContentId compute_content_id(const ContentIdKey& key, ByteView plain,
+                                    std::size_t worker_count) {
+    return ContentIdHash(key).compute(plain, worker_count);
+}
+
+/// open_slot_chain(), for a slot that was never rotated.
+inline std::optional<KeyBundle> open_slot(const UnlockSecret& secret, ByteView slot) {
+    const std::vector<Bytes> chain{to_bytes(slot)};
+    auto bundles = open_slot_chain(secret, chain);
+    if (!bundles) return std::nullopt;
+    return std::move(bundles->front());
 }
 
 template <class Body>

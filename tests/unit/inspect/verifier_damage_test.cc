@@ -1,7 +1,7 @@
 // Every object of an archive, one at a time, removed, cut, flipped, exchanged and replaced (fault
 // 85, invariant 35).
 #include "inspect/verifier.h"
-#include "inspected_archive.h"
+#include "support/inspected_archive.h"
 
 #include <catch2/catch.hpp>
 
@@ -11,7 +11,7 @@
 
 using namespace walden;
 using namespace walden::test;
-using inspect::Problem;
+using catalog::Problem;
 using inspect::VerifyReport;
 
 namespace {

@@ -1,9 +1,10 @@
 #include "inspect/verifier.h"
 
 #include "base/format.h"
-#include "inspected_archive.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
+#include "storage/wrappers/forwarding_storage.h"
+#include "support/counting_storage.h"
+#include "support/faulty_storage.h"
+#include "support/inspected_archive.h"
 #include "vault/repository.h"
 
 #include <catch2/catch.hpp>
@@ -12,8 +13,8 @@
 
 using namespace walden;
 using namespace walden::test;
+using catalog::ProblemKind;
 using inspect::Depth;
-using inspect::ProblemKind;
 using inspect::VerifyReport;
 using storage::FaultyStorage;
 using storage::MemoryStorage;
@@ -21,31 +22,16 @@ using storage::MemoryStorage;
 namespace {
 
 /// Publishes something in the middle of each listing: before half of the objects are visited.
-class BusyStorage final : public vault::ObjectStorage {
+class BusyStorage final : public storage::ForwardingStorage {
 public:
     BusyStorage(ObjectStorage& inner, std::function<void()> work)
-        : inner_(inner), work_(std::move(work)) {}
-
-    PutOutcome put_new(const std::string& key, ByteView body) override {
-        return inner_.put_new(key, body);
-    }
-
-    bool get(const std::string& key, Bytes& out) override { return inner_.get(key, out); }
-
-    bool get_range(const std::string& key, std::uint64_t offset, std::size_t size,
-                   Bytes& out) override {
-        return inner_.get_range(key, offset, size, out);
-    }
-
-    std::optional<vault::ObjectInfo> stat(const std::string& key) override {
-        return inner_.stat(key);
-    }
+        : ForwardingStorage(inner), work_(std::move(work)) {}
 
     void list(const std::string& prefix, const std::string& start_after,
               const std::function<bool(const vault::ObjectInfo&)>& visit) override {
         // Half from before, half from after: what a listing page by page may show.
         std::vector<vault::ObjectInfo> before;
-        inner_.list(prefix, start_after, [&](const vault::ObjectInfo& info) {
+        inner().list(prefix, start_after, [&](const vault::ObjectInfo& info) {
             before.push_back(info);
             return true;
         });
@@ -53,21 +39,16 @@ public:
         work_();
         for (const vault::ObjectInfo& info : before)
             if (!visit(info)) return;
-        inner_.list(prefix, before.empty() ? start_after : before.back().key, visit);
+        inner().list(prefix, before.empty() ? start_after : before.back().key, visit);
     }
 
-    void remove(std::span<const std::string> keys) override { inner_.remove(keys); }
-
-    std::string describe() const override { return inner_.describe(); }
-
 private:
-    ObjectStorage& inner_;
     std::function<void()> work_;
 };
 
 std::vector<ProblemKind> kinds_of(const VerifyReport& report) {
     std::vector<ProblemKind> kinds;
-    for (const inspect::Problem& problem : report.problems) kinds.push_back(problem.kind);
+    for (const catalog::Problem& problem : report.problems) kinds.push_back(problem.kind);
     return kinds;
 }
 
@@ -274,7 +255,7 @@ TEST_CASE("a push that goes on during a verification raises no alarm (fault 87)"
             const std::string problems = problems_of(report);
             // Timeline 2 begins with 7, and 6 is not archived yet: that hole is real.
             if (is_new_timeline)
-                for (const inspect::Problem& problem : report.problems)
+                for (const catalog::Problem& problem : report.problems)
                     CHECK(problem.kind == ProblemKind::gap);
             else
                 CHECK(problems.empty());

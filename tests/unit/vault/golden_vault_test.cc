@@ -74,7 +74,7 @@ TEST_CASE("golden objects of each kind open", "[vault][golden]") {
         CHECK(opened.codec == codec::CodecId::none);
         if (kind == ObjectKind::content)
             CHECK(opened.content_id ==
-                  crypto::compute_content_id(keys.content_id_key(), as_bytes(plain_text), 1));
+                  crypto::ContentIdHash(keys.content_id_key()).compute(as_bytes(plain_text), 1));
     }
 }
 

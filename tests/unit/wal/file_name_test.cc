@@ -48,7 +48,7 @@ TEST_CASE("a segment's number and its positions agree", "[wal][segment_name]") {
     CHECK(segment_number_of({first_lsn(name, mib(16)).value - 1}, mib(16)) ==
           name.segment_number - 1);
     CHECK(timeline_part(name.timeline) == "0000000A");
-    CHECK(log_part(name, mib(16)) == "0000000B");
+    CHECK(history_name(name.timeline) == "0000000A.history");
     CHECK_FALSE(previous(SegmentName{1, 0}));
 }
 
