@@ -10,9 +10,10 @@ import ctypes
 import dataclasses
 import os
 import resource
+import tempfile
 import time
 
-from harness.outcomes import Failed
+from harness.outcomes import Failed, bound
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -73,6 +74,11 @@ class Usage:
         self.peak_memory = max(self.peak_memory, rusage.ru_maxrss * 1024)
 
 
+def wait_for_more(pause):
+    """Waits a little for children that have not ended yet, between two looks at them."""
+    time.sleep(pause)
+
+
 def reap(pids, patience=60):
     """Waits for children of ours, which end by themselves; returns their Usage."""
     usage, pids, deadline = Usage(), set(pids), time.monotonic() + patience
@@ -84,7 +90,7 @@ def reap(pids, patience=60):
                 usage.add(rusage)
         if pids and time.monotonic() > deadline:
             raise Failed(f"process {min(pids)} does not end")
-        time.sleep(0.01)
+        wait_for_more(0.01)
     return usage
 
 
@@ -115,6 +121,32 @@ class Watch:
             usage.peak_memory = max(usage.peak_memory, more.peak_memory)
         usage.cpu_seconds += cpu_seconds(self.parent) - self.cpu_before
         return usage
+
+
+def measure(account, argv, patience=3600, **options):
+    """Runs a program to its end: (wall seconds, Usage). The Usage is that of the program and of all
+    that it waited for, its memory that of the largest process. Failed unless it ends with 0."""
+    with tempfile.TemporaryFile() as out:
+        begin = time.perf_counter()
+        process = account.start(argv, stdout=out, stderr=out, **options)
+        usage, deadline = Usage(), time.monotonic() + patience
+        while True:
+            ended, status, rusage = os.wait4(process.pid, os.WNOHANG)
+            wall = time.perf_counter() - begin
+            if ended:
+                break
+            if time.monotonic() > deadline:
+                process.kill()
+                raise Failed(f"{argv[0]} ran longer than {patience} s")
+            wait_for_more(0.002)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        account.children.remove(process)
+        usage.add(rusage)
+        if process.returncode != 0:
+            out.seek(0)
+            command = " ".join(map(str, argv))
+            raise Failed(f"{command} ended with {process.returncode}:\n{bound(out.read().decode())}")
+    return wall, usage
 
 
 TIMER = """
