@@ -1,7 +1,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
-#include "bench/http_request_counter.h"
 #include "bench/machine_limits.h"
 #include "bench/measure.h"
 #include "bench/report.h"
@@ -111,32 +110,4 @@ TEST_CASE("every limit of the machine can be measured and leaves no file", "[ben
     for (const Figure& figure : figures) CHECK(figure.mb_per_second() > 0);
     CHECK(std::filesystem::is_empty(scratch.path));
     CHECK_THAT(to_table(figures), Catch::Contains("limit memcpy"));
-}
-
-TEST_CASE("requests are counted by what they are, wherever the stream is cut", "[bench]") {
-    const std::string stream =
-        "PUT /b/key HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\nGET / HTTP/1"
-        "HEAD /b/key HTTP/1.1\r\n\r\n"
-        "GET /b/?list-type=2&prefix=p HTTP/1.1\r\ncontent-length:0\r\n\r\n"
-        "GET /b/key?partNumber=1 HTTP/1.1\r\n\r\n"
-        "POST /b/key?uploads= HTTP/1.1\r\n\r\n";
-    const RequestCounts expected = {{"GET", 1}, {"HEAD", 1}, {"LIST", 1}, {"POST", 1}, {"PUT", 1}};
-    for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
-        HttpRequestCounter counter;
-        RequestCounts counts;
-        for (std::size_t at = 0; at < stream.size(); at += piece)
-            counter.read(std::string_view(stream).substr(at, piece), counts);
-        CHECK(counts == expected);
-    }
-}
-
-TEST_CASE("a connection that is not plain HTTP counts as unreadable, once", "[bench]") {
-    const std::string sent =
-        GENERATE(std::string("\x16\x03\x01\x02"), std::string(100'000, 'A'),
-                 std::string("PUT /k HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"),
-                 std::string("PUT /k HTTP/1.1\r\nContent-Length: 9x\r\n\r\n"));
-    HttpRequestCounter counter;
-    RequestCounts counts;
-    for (int i = 0; i < 3; ++i) counter.read(sent, counts);
-    CHECK(counts == RequestCounts{{"unreadable", 1}});
 }

@@ -2,16 +2,18 @@
 // peers. bench/README.md says how.
 #include "base/error.h"
 #include "base/file.h"
-#include "bench/archive_driver.h"
+#include "base/format.h"
 #include "bench/child_process.h"
-#include "bench/latency_proxy.h"
+#include "bench/page_ratio.h"
 #include "bench/ratio.h"
+#include "bench/servers_driver.h"
 #include "bench/stages.h"
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 namespace {
 
@@ -23,6 +25,33 @@ std::string programs_beside_us() {
     const std::string directory = walden::parent_directory(path);
     const std::string in_build = walden::parent_directory(directory) + "/tools";
     return ::access((in_build + "/walden-push").c_str(), X_OK) == 0 ? in_build : directory;
+}
+
+CLI::App* add_pages_command(CLI::App& app, walden::bench::PageRatioOptions& options) {
+    CLI::App* pages =
+        app.add_subcommand("pages", "How small and how fast the page codec stores data files");
+    pages->add_option("PATH", options.paths, "Relation files, or directories of them (base/)")
+        ->required();
+    pages->add_option("--runs", options.run_count, "Counted runs")->check(CLI::Range(1, 1000));
+    pages->add_option("--bar", options.bar, "What its bytes may be of zstd-3's at 256 KiB");
+    pages->add_flag("--json", options.prints_json, "One JSON object a line");
+    return pages;
+}
+
+CLI::App* add_ratio_command(CLI::App& app, walden::bench::RatioOptions& options,
+                            bool& skips_one_shot) {
+    CLI::App* ratio =
+        app.add_subcommand("ratio", "How small and how fast, by kind of WAL and method");
+    ratio->add_option("--corpus", options.corpus, "Directory made by bench/wal_corpus.py")
+        ->required();
+    ratio->add_option("--kinds", options.kinds, "Kinds of WAL with commas between; else all");
+    ratio->add_option("--segments", options.segment_count, "Segments of each kind")
+        ->check(CLI::Range(1, 1000));
+    ratio->add_option("--runs", options.run_count, "Counted runs of each stage")
+        ->check(CLI::Range(1, 1000));
+    ratio->add_flag("--no-one-shot", skips_one_shot, "Without fresh processes");
+    ratio->add_flag("--json", options.prints_json, "One JSON object a line");
+    return ratio;
 }
 
 int run(int argc, char** argv) {
@@ -43,46 +72,30 @@ int run(int argc, char** argv) {
 
     walden::bench::RatioOptions ratio_options;
     bool skips_one_shot = false;
-    CLI::App* ratio =
-        app.add_subcommand("ratio", "How small and how fast, by kind of WAL and method");
-    ratio->add_option("--corpus", ratio_options.corpus, "Directory made by bench/wal_corpus.py")
-        ->required();
-    ratio->add_option("--kinds", ratio_options.kinds, "Kinds of WAL with commas between; else all");
-    ratio->add_option("--segments", ratio_options.segment_count, "Segments of each kind")
-        ->check(CLI::Range(1, 1000));
-    ratio->add_option("--runs", ratio_options.run_count, "Counted runs of each stage")
-        ->check(CLI::Range(1, 1000));
-    ratio->add_flag("--no-one-shot", skips_one_shot, "Without fresh processes");
-    ratio->add_flag("--json", ratio_options.prints_json, "One JSON object a line");
+    CLI::App* ratio = add_ratio_command(app, ratio_options, skips_one_shot);
     std::string once_method;
     std::string once_path;
     CLI::App* once = app.add_subcommand("encode-once", "What \"ratio\" starts as fresh processes");
     once->add_option("METHOD", once_method, "As \"ratio\" names them")->required();
     once->add_option("FILE", once_path, "A segment")->required();
 
-    // The driver reads its own arguments and has its own help.
-    CLI::App* archive =
-        app.add_subcommand("archive", "Archiving by PostgreSQL itself, beside the peers")
-            ->prefix_command();
-    archive->set_help_flag();
-    CLI::App* recover =
-        app.add_subcommand("recover", "Recovery by PostgreSQL itself, beside the peers")
-            ->prefix_command();
-    recover->set_help_flag();
-    walden::bench::LatencyProxyOptions proxy_options;
-    CLI::App* proxy = app.add_subcommand("proxy", "A TCP proxy that adds latency, for \"archive\"");
-    proxy->add_option("--upstream", proxy_options.upstream_port, "Port of the server")->required();
-    proxy->add_option("--port-file", proxy_options.port_file, "Gets the proxy's port")->required();
-    proxy->add_option("--window", proxy_options.window, "Bytes under way in each direction")
-        ->check(CLI::Range(std::size_t{1} << 16, std::size_t{1} << 30));
+    walden::bench::PageRatioOptions page_options;
+    CLI::App* pages = add_pages_command(app, page_options);
+
+    // The drivers read their own arguments and have their own help.
+    const std::pair<const char*, const char*> drivers[] = {
+        {"archive", "Archiving by PostgreSQL itself, beside the peers"},
+        {"recover", "Recovery by PostgreSQL itself, beside the peers"}};
+    for (const auto& [name, text] : drivers)
+        app.add_subcommand(name, text)->prefix_command()->set_help_flag();
     CLI11_PARSE(app, argc, argv);
-    if (archive->parsed())
-        walden::bench::become_archive_driver("archive.py", options.programs, archive->remaining());
-    if (recover->parsed())
-        walden::bench::become_archive_driver("recover.py", options.programs, recover->remaining());
-    if (proxy->parsed()) walden::bench::run_latency_proxy(proxy_options);
+    for (const auto& [name, text] : drivers)
+        if (const CLI::App* driver = app.get_subcommand(name); driver->parsed())
+            walden::bench::become_servers_driver(walden::format("{}.py", name), options.programs,
+                                                 driver->remaining());
     if (stages->parsed()) walden::bench::run_stages(options);
     if (once->parsed()) walden::bench::encode_once(once_method, once_path);
+    if (pages->parsed()) return walden::bench::run_page_ratio(page_options) ? 0 : 1;
     if (ratio->parsed()) {
         ratio_options.runs_one_shot = !skips_one_shot;
         return walden::bench::run_ratio(ratio_options) ? 0 : 1;

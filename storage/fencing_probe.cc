@@ -43,10 +43,12 @@ std::string try_in_turn(vault::ObjectStorage& storage, const std::string& key) {
     if (first.outcome != PutOutcome::created && !first.may_have_won)
         return "a new key was said to be taken";
     const Attempt second = put_patiently(storage, key, "second, and longer");
-    if (second.outcome != PutOutcome::already_present)
-        return "the second of two writers was let in";
     Bytes kept;
     if (!storage.get(key, kept)) return "an object just written is not there";
+    if (second.outcome != PutOutcome::already_present)
+        return as_text(kept) == "first"
+                   ? "the second of two writers was told that it had written, and had not"
+                   : "the second of two writers was let in";
     if (as_text(kept) != "first")
         return "the second of two writers replaced the object of the first";
     return "";

@@ -23,13 +23,13 @@ void add_kind(std::vector<Setting<StoreSettings>>& table, Kind StoreSettings::*m
 std::vector<Setting<StoreSettings>> store_setting_table() {
     std::vector<Setting<StoreSettings>> table = {
         required_setting("url", &StoreSettings::url, text_value(),
-                         "where the repository is: file:///absolute/path or s3://bucket/prefix")};
+                         format("where the repository is: {}", store_url_patterns))};
     add_kind(table, &StoreSettings::s3, s3::s3_setting_table());
     return table;
 }
 
 void complete(StoreSettings& settings) {
-    if (s3::is_s3_url(settings.url)) s3::apply_s3_url(settings.s3, settings.url);
+    if (settings.url.starts_with(s3::s3_scheme)) s3::apply_s3_url(settings.s3, settings.url);
     s3::require_consistent(settings.s3);
 }
 

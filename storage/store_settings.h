@@ -22,10 +22,17 @@ struct StoreSettings {
 void complete(StoreSettings& settings);
 
 inline constexpr std::string_view directory_scheme = "file://";
+inline constexpr std::string_view store_url_patterns =
+    "file:///absolute/path or s3://bucket/prefix";
 
 /// Whether the URL is of the kind that is a directory of this machine.
 [[nodiscard]] inline bool is_directory_url(std::string_view url) {
     return url.starts_with(directory_scheme);
+}
+
+/// Whether the URL is of a kind that some program of ours can open.
+[[nodiscard]] inline bool is_store_url(std::string_view url) {
+    return is_directory_url(url) || url.starts_with(s3::s3_scheme);
 }
 
 }  // namespace walden::storage

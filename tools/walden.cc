@@ -18,10 +18,11 @@ namespace {
 
 /// In the order of the help.
 constexpr cli::AddCommand all_commands[] = {
-    commands::add_init,     commands::add_check,  commands::add_backup, commands::add_restore,
-    commands::add_agent,    commands::add_push,   commands::add_flush,  commands::add_status,
-    commands::add_info,     commands::add_verify, commands::add_unpack, commands::add_expire,
-    commands::add_backfill, commands::add_fetch,  commands::add_keys,   commands::add_adopt,
+    commands::add_init,    commands::add_check,    commands::add_backup, commands::add_restore,
+    commands::add_preview, commands::add_agent,    commands::add_push,   commands::add_flush,
+    commands::add_status,  commands::add_info,     commands::add_verify, commands::add_unpack,
+    commands::add_expire,  commands::add_backfill, commands::add_fetch,  commands::add_keys,
+    commands::add_adopt,
 };
 
 std::string settings_text() {

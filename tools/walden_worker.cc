@@ -4,6 +4,7 @@
 // the two slower.
 #include "base/error.h"
 #include "base/format.h"
+#include "storage/local_stores.h"
 #include "tools/cli/fetch_here.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
@@ -30,12 +31,11 @@ kinds of stores.
 )";
 
 void push(const cli::Config& config, const cli::Arguments& arguments) {
-    cli::push_here(config, arguments.operands[0], agent::Clock::now() + config.archive.deadline,
-                   cli::open_local_storage);
+    cli::push_here(config, arguments, storage::local_stores());
 }
 
 int fetch(const cli::Arguments& arguments) {
-    return cli::fetch_here(arguments, cli::open_local_storage);
+    return cli::fetch_here(arguments, storage::local_stores());
 }
 
 /// For whoever types it all the same.

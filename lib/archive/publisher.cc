@@ -83,10 +83,12 @@ void Publisher::keep_conflict(StorableFile& file, const vault::Entry& present) c
             to_string(file.entry.content_id), to_hex(instance_), settings_.instance.host, key))
         .with_hint(
             present.writer.instance == instance_
-                ? "The file has changed since this server archived it: it is damaged, or the "
-                  "data directory was replaced by another copy of the cluster."
+                ? "This server went back in time: its machine was reverted to a snapshot, or its "
+                  "data directory replaced by an older copy. \"walden check\" names the two ways "
+                  "out."
                 : "Two servers write the same timeline: a clone, or an old primary that was "
-                  "started again. Stop the wrong one, or give it a cluster name of its own.");
+                  "started again. Stop the wrong one, or give it a cluster name of its own and "
+                  "run \"walden init\" there. \"walden info\" lists what both wrote.");
 }
 
 }  // namespace walden::archive

@@ -50,7 +50,14 @@ std::size_t read_into(const FileDescriptor& fd, MutableByteView out, const std::
 FileVersion read_whole(const std::string& path, std::size_t size_max, Bytes& out) {
     // O_NONBLOCK: a FIFO in place of the segment must not hang the archiver.
     const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!fd.valid()) throw system_error(ErrorKind::io, format("open \"{}\"", path), errno);
+    if (!fd.valid()) {
+        const int error_number = errno;
+        const bool is_name_only = path.find('/') == std::string::npos;
+        throw system_error(ErrorKind::io, format("open \"{}\"", path), error_number)
+            .with_hint(error_number == ENOENT && is_name_only
+                           ? "archive_command needs %p, the path of the file; %f is only its name."
+                           : "");
+    }
     const struct stat before = status_of(fd, path);
     if (!S_ISREG(before.st_mode))
         throw Error(ErrorKind::io, format("\"{}\" is not an ordinary file", path));

@@ -166,7 +166,15 @@ void make_directories(const std::string& path) {
     if (errno != ENOENT || path == "/" || path == ".") fail("stat", path);
     const std::string parent = parent_directory(path);
     make_directories(parent);
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("create directory", path);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+        const int error_number = errno;
+        Error error =
+            system_error(ErrorKind::io, format("create directory \"{}\"", path), error_number);
+        if (error_number != EACCES) throw Error(error);
+        throw std::move(error).with_hint(
+            format("Make it as root: install -d -o {} -g {} -m 0700 \"{}\"", ::geteuid(),
+                   ::getegid(), path));
+    }
     sync_directory(parent);
 }
 

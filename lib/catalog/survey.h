@@ -3,6 +3,7 @@
 #pragma once
 
 #include "catalog/codec_counts.h"
+#include "catalog/line_coverage.h"
 #include "vault/cluster_vault.h"
 #include "wal/file_name.h"
 #include "wal/stored_facts.h"
@@ -14,14 +15,6 @@
 #include <vector>
 
 namespace walden::catalog {
-
-/// Segments without a hole between them, of one timeline.
-struct SegmentRun {
-    std::uint64_t first = 0;  ///< segment numbers
-    std::uint64_t last = 0;
-
-    [[nodiscard]] std::uint64_t count() const { return last - first + 1; }
-};
 
 /// What one end of a run tells.
 struct SegmentSummary {

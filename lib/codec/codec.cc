@@ -7,9 +7,9 @@
 #include "codec/page/page_codec.h"
 #include "codec/wal/wal_codec.h"
 
-#include <optional>
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace walden::codec {

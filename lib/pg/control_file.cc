@@ -71,6 +71,16 @@ std::optional<std::size_t> find_crc(ByteView bytes) {
     return std::nullopt;
 }
 
+/// PG_CONTROL_VERSION is the second member in every version.
+std::string describe_version(ByteView bytes) {
+    constexpr std::size_t version_offset = 8;
+    if (bytes.size() < version_offset + 4) return format("It has {} bytes.", bytes.size());
+    return format(
+        "Its version number is {}; PostgreSQL 13 to 16 write 1300, 17 writes 1700, 18 "
+        "writes 1800.",
+        load_le<std::uint32_t>(bytes.data() + version_offset));
+}
+
 }  // namespace
 
 std::optional<ControlFile> parse_control_file(ByteView bytes) {
@@ -104,7 +114,8 @@ std::optional<ControlFile> read_control_file(const std::string& pgdata) {
         if (attempt == attempts)
             throw Error(
                 ErrorKind::corrupt,
-                format("\"{}\" is not a control file of PostgreSQL 13 to 18, or damaged", path));
+                format("\"{}\" is not a control file of PostgreSQL 13 to 18, or damaged", path))
+                .with_detail(describe_version(*bytes));
     }
 }
 

@@ -42,6 +42,29 @@ int TargetFile::fd() {
     return fd_.get();
 }
 
+int TargetFile::open_present(std::uint64_t size) {
+    const std::lock_guard lock(mutex_);
+    FileDescriptor fd(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd.valid()) {
+        if (errno == ENOENT) return -1;
+        throw system_error(ErrorKind::io, format("open \"{}\"", path_), errno);
+    }
+
+    struct stat status {};
+
+    if (::fstat(fd.get(), &status) != 0)
+        throw system_error(ErrorKind::io, format("look at \"{}\"", path_), errno);
+    if (!S_ISREG(status.st_mode))
+        throw Error(ErrorKind::io, format("\"{}\" is no ordinary file", path_));
+    if (static_cast<std::uint64_t>(status.st_size) > size &&
+        ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
+        throw system_error(ErrorKind::io, format("cut \"{}\"", path_), errno);
+    if (::fchmod(fd.get(), mode_) != 0)
+        throw system_error(ErrorKind::io, format("set the mode of \"{}\"", path_), errno);
+    fd_ = std::move(fd);
+    return fd_.get();
+}
+
 void TargetFile::close() {
     const std::lock_guard lock(mutex_);
     if (fd_.valid()) fd_.close_checked(path_);
@@ -130,11 +153,17 @@ private:
 };
 
 FileWindow::FileWindow(const vault::BackupStore& store, std::uint32_t page_size,
-                       std::size_t worker_count)
-    : store_(store), sections_(store, 2), page_size_(page_size), worker_count_(worker_count) {}
+                       std::size_t worker_count, PresentFiles present)
+    : store_(store),
+      sections_(store, 2),
+      page_size_(page_size),
+      worker_count_(worker_count),
+      present_(present),
+      tagger_(vault::make_page_tagger(store.keys())) {}
 
 void FileWindow::add(const vault::IndexEntry& entry, const std::string& path, mode_t mode) {
     TargetFile& file = files_.emplace_back(path, mode);
+    const int present = present_ == PresentFiles::compare ? file.open_present(entry.size) : -1;
     if (entry.size == 0) {
         static_cast<void>(file.fd());
         return;
@@ -145,18 +174,11 @@ void FileWindow::add(const vault::IndexEntry& entry, const std::string& path, mo
         part.offset = std::uint64_t{i} * vault::section_pages_max * page_size_;
         part.shape = vault::section_shape(entry.size, page_size_, i);
         part.section = sections_.read(entry.sections[i], part.shape);
+        const std::vector<bool> is_there =
+            present >= 0 ? compare(part, present) : std::vector<bool>();
         std::uint32_t page = 0;
         for (const vault::PageRun& run : part.section.runs) {
-            if (run.unit) {
-                const vault::Unit& unit = part.section.units[*run.unit];
-                pieces_.push_back({.part = &part,
-                                   .pack = part.section.packs[unit.pack],
-                                   .unit = unit,
-                                   .page = page,
-                                   .run = run});
-            } else {
-                write_zeros(part, page, run);
-            }
+            add_missing(part, page, run, is_there);
             page += run.page_count;
         }
         map_bytes_ += part.section.tags.size() * sizeof(crypto::PageTag) +
@@ -164,6 +186,61 @@ void FileWindow::add(const vault::IndexEntry& entry, const std::string& path, mo
                       part.section.units.size() * sizeof(vault::Unit);
     }
     written_bytes_ += entry.size;
+}
+
+/// Adds the pages of a run that are not there, as runs of their own.
+void FileWindow::add_missing(const Part& part, std::uint32_t page, const vault::PageRun& run,
+                             const std::vector<bool>& is_there) {
+    if (is_there.empty()) {
+        add_run(part, page, run);
+        return;
+    }
+    std::uint32_t at = 0;
+    while (at < run.page_count) {
+        std::uint32_t end = at;
+        while (end < run.page_count && is_there[page + end] == is_there[page + at]) ++end;
+        vault::PageRun piece = run;
+        piece.page_count = end - at;
+        piece.plain_offset += at * page_size_;
+        if (is_there[page + at])
+            kept_bytes_ += part.shape.bytes_of(page + at, end - at);
+        else
+            add_run(part, page + at, piece);
+        at = end;
+    }
+}
+
+void FileWindow::add_run(const Part& part, std::uint32_t page, const vault::PageRun& run) {
+    if (!run.unit) {
+        write_zeros(part, page, run);
+        return;
+    }
+    const vault::Unit& unit = part.section.units[*run.unit];
+    pieces_.push_back({.part = &part,
+                       .pack = part.section.packs[unit.pack],
+                       .unit = unit,
+                       .page = page,
+                       .run = run});
+}
+
+/// Which pages of the part the file holds already.
+std::vector<bool> FileWindow::compare(const Part& part, int fd) {
+    constexpr std::uint64_t step = std::uint64_t{1} << 20;
+    std::vector<bool> is_there(part.shape.page_count(), false);
+    std::uint32_t page = 0;
+    for (std::uint64_t done = 0; done < part.shape.byte_size; done += step) {
+        const std::uint64_t wanted = std::min(step, part.shape.byte_size - done);
+        const Bytes bytes =
+            read_range(fd, part.offset + done, static_cast<std::size_t>(wanted), part.file->path());
+        for (std::size_t begin = 0; begin < bytes.size(); begin += page_size_, ++page) {
+            const std::uint64_t size = part.shape.bytes_of(page, 1);
+            if (bytes.size() - begin < size) return is_there;
+            is_there[page] = tagger_.tag(ByteView(bytes).subspan(
+                                 begin, static_cast<std::size_t>(size))) == part.section.tags[page];
+        }
+        if (bytes.size() < wanted) return is_there;
+    }
+    return is_there;
 }
 
 bool FileWindow::is_full() const {

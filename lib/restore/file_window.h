@@ -26,6 +26,10 @@ public:
     /// Throws Error(io).
     [[nodiscard]] int fd();
 
+    /// Opens the file if it is there, and cuts what lies behind `size`. -1 if there is none. Throws
+    /// Error(io), also for what is no ordinary file.
+    [[nodiscard]] int open_present(std::uint64_t size);
+
     /// Throws Error(io) for a late write error.
     void close();
 
@@ -36,14 +40,21 @@ private:
     FileDescriptor fd_;
 };
 
+/// What is done with files that are there already.
+enum class PresentFiles : std::uint8_t {
+    none,     ///< there are none
+    compare,  ///< pages that have the right tag stay as they are, and are not fetched
+};
+
 /// Files come in, their pages are written, and it begins again. One thread at a time; the work
 /// itself is done on several.
 class FileWindow {
 public:
     /// `store` must outlive the window.
-    FileWindow(const vault::BackupStore& store, std::uint32_t page_size, std::size_t worker_count);
+    FileWindow(const vault::BackupStore& store, std::uint32_t page_size, std::size_t worker_count,
+               PresentFiles present);
 
-    /// Adds a file at `path`, which must not exist. Throws Error(io), and what reading maps throws.
+    /// Adds a file at `path`. Throws Error(io), and what reading maps throws.
     void add(const vault::IndexEntry& entry, const std::string& path, mode_t mode);
 
     [[nodiscard]] bool is_full() const;
@@ -52,7 +63,11 @@ public:
     /// Error(corrupt | missing) naming pack and file, Error(io), and what the storage throws.
     void write();
 
+    /// Bytes of the files that are done.
     [[nodiscard]] std::uint64_t written_bytes() const { return written_bytes_; }
+
+    /// Of them, what was there already.
+    [[nodiscard]] std::uint64_t kept_bytes() const { return kept_bytes_; }
 
 private:
     /// One section of a file.
@@ -80,6 +95,10 @@ private:
 
     class Worker;
 
+    void add_missing(const Part& part, std::uint32_t page, const vault::PageRun& run,
+                     const std::vector<bool>& is_there);
+    void add_run(const Part& part, std::uint32_t page, const vault::PageRun& run);
+    [[nodiscard]] std::vector<bool> compare(const Part& part, int fd);
     void write_zeros(const Part& part, std::uint32_t page, const vault::PageRun& run);
     [[nodiscard]] std::vector<Range> make_ranges() const;
     void close_files();
@@ -88,11 +107,14 @@ private:
     vault::SectionReader sections_;
     std::uint32_t page_size_;
     std::size_t worker_count_;
+    PresentFiles present_;
+    crypto::PageTagger tagger_;
     std::deque<TargetFile> files_;
     std::deque<Part> parts_;
     std::vector<Piece> pieces_;
     std::uint64_t map_bytes_ = 0;
     std::uint64_t written_bytes_ = 0;
+    std::uint64_t kept_bytes_ = 0;
 };
 
 }  // namespace walden::restore

@@ -1,10 +1,12 @@
 #include "storage/posix/directory_tree.h"
 
+#include "base/file.h"
 #include "base/format.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -91,9 +93,29 @@ ErrorKind kind_of_errno(int error_number) {
     }
 }
 
+namespace {
+
+/// What a full file system lacks: bytes, or what it keeps files in.
+std::string describe_full(const std::string& path) {
+    struct statvfs status {};
+
+    if (::statvfs(path.c_str(), &status) != 0) return "";
+    if (status.f_files > 0 && status.f_favail == 0)
+        return format(
+            "The file system has no inodes left for another file; of its {} MiB, {} MiB "
+            "are free.",
+            status.f_blocks * status.f_frsize >> 20, status.f_bavail * status.f_frsize >> 20);
+    return format("The file system has {} MiB left.", status.f_bavail * status.f_frsize >> 20);
+}
+
+}  // namespace
+
 void throw_errno(std::string_view action, std::string_view path, int error_number) {
-    throw system_error(kind_of_errno(error_number), format("{} \"{}\"", action, path),
-                       error_number);
+    Error error =
+        system_error(kind_of_errno(error_number), format("{} \"{}\"", action, path), error_number);
+    if (error_number != ENOSPC) throw Error(error);
+    // The file itself may not be there, or be one of a directory that is open by its descriptor.
+    throw std::move(error).with_detail(describe_full(parent_directory(std::string(path))));
 }
 
 DirectoryEntry::Kind kind_of_mode(mode_t mode) {

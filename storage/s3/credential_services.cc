@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "storage/http/http.h"
 #include "storage/s3/flat_json.h"
-#include "storage/s3/http.h"
-#include "storage/s3/xml.h"
+#include "storage/s3/s3_documents.h"
 
 #include <algorithm>
 #include <array>

@@ -3,53 +3,18 @@
 // Source: "Standardized credential providers" in the AWS SDKs and Tools Reference Guide.
 #pragma once
 
+#include "storage/http/credential_cache.h"
+#include "storage/http/timestamps.h"
 #include "storage/s3/sigv4.h"
-#include "storage/s3/timestamps.h"
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
 namespace walden::storage::s3 {
 
-/// Hands out credentials and replaces them before they expire. Safe from several threads: one of
-/// them loads, the others go on with what is still valid, or wait where nothing is.
-class CredentialProvider {
-public:
-    /// Finds credentials anew; what it throws is what current() throws where nothing valid is left.
-    using Source = std::function<Credentials()>;
-    using Clock = std::function<TimePoint()>;
-
-    /// From here on before they expire, credentials are replaced.
-    static constexpr std::chrono::seconds refresh_margin{300};
-    /// After a failure, while the old ones are still valid, the next attempt waits this long.
-    static constexpr std::chrono::seconds retry_pause{10};
-
-    explicit CredentialProvider(Source source, Clock now = std::chrono::system_clock::now);
-
-    [[nodiscard]] std::shared_ptr<const Credentials> current();
-
-    /// Loads others than `refused`, which the store did not accept; false if the source still gives
-    /// the same. Another thread may have done it already.
-    [[nodiscard]] bool replace(const Credentials& refused);
-
-private:
-    [[nodiscard]] bool is_valid(TimePoint now) const;
-    [[nodiscard]] bool is_fresh(TimePoint now) const;
-    void load(std::unique_lock<std::mutex>& lock);
-
-    Source source_;
-    Clock now_;
-    std::mutex mutex_;
-    std::condition_variable loaded_;
-    std::shared_ptr<const Credentials> credentials_;
-    TimePoint next_attempt_{};
-    bool is_loading_ = false;
-};
+using CredentialProvider = CredentialCache<Credentials>;
 
 /// What the chain depends on; the tests give their own.
 struct CredentialOptions {

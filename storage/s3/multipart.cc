@@ -214,8 +214,8 @@ MultipartUploader::Stored MultipartUploader::put_new(const std::string& key, Byt
     throw Error(ErrorKind::usage,
                 action("complete the upload of", key) + ": the store cannot do it conditionally")
         .with_hint(
-            "Set multipart_threshold = 67108864 so that no object goes in parts, or fencing = "
-            "\"none\".");
+            "Set multipart_threshold = \"64MiB\" in [store], so that no object goes in parts, or "
+            "fencing = \"none\".");
 }
 
 /// Best effort: what fails here is found by list_unfinished().

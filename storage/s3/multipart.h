@@ -10,8 +10,8 @@
 // finds out which kind of store it is and says so.
 #pragma once
 
+#include "storage/http/timestamps.h"
 #include "storage/s3/s3_client.h"
-#include "storage/s3/timestamps.h"
 #include "storage/wrappers/retry_policy.h"
 #include "vault/object_storage.h"
 

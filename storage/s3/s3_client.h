@@ -2,10 +2,10 @@
 #pragma once
 
 #include "base/guarded.h"
+#include "storage/http/http.h"
 #include "storage/s3/credentials.h"
-#include "storage/s3/http.h"
+#include "storage/s3/s3_documents.h"
 #include "storage/s3/s3_settings.h"
-#include "storage/s3/xml.h"
 
 #include <array>
 #include <atomic>

@@ -26,13 +26,18 @@ constexpr std::array meanings = {
                 "The bucket is in another place: set endpoint or region."},
     CodeMeaning{"AuthorizationHeaderMalformed", ErrorKind::usage, "Check region."},
     CodeMeaning{"InvalidBucketName", ErrorKind::usage, "Check the bucket's name."},
+    CodeMeaning{"NotImplemented", ErrorKind::usage,
+                "The store lacks something that S3 has. If it is the condition If-None-Match, "
+                "store.fencing = \"none\" does without, for a store with surely one writer; if it "
+                "is a checksum, store.checksum = \"none\" leaves it out."},
     CodeMeaning{"AccessDenied", ErrorKind::denied, ""},
     CodeMeaning{"InvalidAccessKeyId", ErrorKind::denied,
                 "The store does not know this access key."},
     CodeMeaning{
         "SignatureDoesNotMatch", ErrorKind::denied,
-        "The secret access key is not the one that belongs to this access key, or the region "
-        "is not the store's."},
+        "The secret access key is not the one that belongs to this access key, the region is not "
+        "the store's, a proxy in between changes the Host header, or the store does not know "
+        "checksum headers: store.checksum = \"none\" leaves them out."},
     CodeMeaning{"ExpiredToken", ErrorKind::denied, "The temporary credentials have expired."},
     CodeMeaning{"InvalidToken", ErrorKind::denied, "The session token is not valid."},
     CodeMeaning{"TokenRefreshRequired", ErrorKind::denied, ""},
@@ -85,6 +90,17 @@ std::string detail_of(const HttpResponse& response, const ErrorDocument& documen
     return detail;
 }
 
+/// No S3 answers a request of ours without a code in these cases: somebody else does.
+std::string hint_for(const HttpResponse& response, const std::string& code) {
+    const bool is_strange = response.status == 400 || response.status == 404 ||
+                            response.status == 405 ||
+                            (response.status >= 301 && response.status <= 308);
+    // HEAD has no document.
+    if (!code.empty() || !is_strange || response.body.empty()) return "";
+    return "That is no answer of an S3 store. Check endpoint: its host and port, and whether it "
+           "begins with https:// or http://.";
+}
+
 }  // namespace
 
 ErrorKind kind_of(int status, std::string_view code) {
@@ -116,7 +132,7 @@ Error make_error(const HttpResponse& response, const std::string& action) {
                                              : format("{} (status {})", code, response.status);
     return Error(kind_of(response.status, document.code), format("{}: {}", action, outcome))
         .with_detail(detail_of(response, document))
-        .with_hint(meaning == nullptr ? "" : std::string(meaning->hint))
+        .with_hint(meaning != nullptr ? std::string(meaning->hint) : hint_for(response, code))
         .with_retry_after(retry_after_of(response));
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/error.h"
-#include "storage/s3/http.h"
-#include "storage/s3/xml.h"
+#include "storage/http/http.h"
+#include "storage/s3/s3_documents.h"
 
 #include <optional>
 #include <string>

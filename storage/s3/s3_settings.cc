@@ -11,8 +11,6 @@ namespace walden::storage::s3 {
 
 namespace {
 
-constexpr std::string_view scheme = "s3://";
-
 /// Half of what a key may have here, so that ours, below the prefix, stay within S3's 1024.
 constexpr std::size_t prefix_size_max = 256;
 
@@ -145,17 +143,13 @@ void require_consistent(const S3Settings& settings) {
                     "store.object_lock_mode and store.object_lock_days need each other");
 }
 
-bool is_s3_url(const std::string& url) {
-    return url.starts_with(scheme);
-}
-
 void apply_s3_url(S3Settings& settings, const std::string& url) {
     const auto refuse = [&](std::string_view why) {
         throw Error(ErrorKind::usage, format("store URL \"{}\" {}", url, why))
             .with_hint("Write s3://bucket or s3://bucket/prefix.");
     };
-    if (!is_s3_url(url)) refuse("is not of S3");
-    std::string rest = url.substr(scheme.size());
+    if (!url.starts_with(s3_scheme)) refuse("is not of S3");
+    std::string rest = url.substr(s3_scheme.size());
     while (!rest.empty() && rest.back() == '/') rest.pop_back();
     const std::size_t slash = rest.find('/');
     settings.bucket = rest.substr(0, slash);

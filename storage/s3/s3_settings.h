@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace walden::storage::s3 {
@@ -70,7 +71,7 @@ inline constexpr std::size_t part_size_min = std::size_t{5} << 20;
 /// Throws Error(usage) if one setting lacks another that it needs.
 void require_consistent(const S3Settings& settings);
 
-[[nodiscard]] bool is_s3_url(const std::string& url);
+inline constexpr std::string_view s3_scheme = "s3://";
 
 /// Sets bucket and prefix from "s3://bucket/prefix". Throws Error(usage) unless the bucket's name
 /// follows S3's rules and the prefix those of our keys.

@@ -6,30 +6,26 @@
 
 #include "base/bytes.h"
 #include "base/secret.h"
+#include "storage/http/name_value.h"
 
 #include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace walden::storage::s3 {
-
-/// A header or a query parameter.
-struct NameValue {
-    std::string name;
-    std::string value;
-
-    friend bool operator==(const NameValue&, const NameValue&) = default;
-};
-
-using NameValues = std::vector<NameValue>;
 
 struct Credentials {
     std::string access_key_id;
     SecretText secret_access_key;
     SecretText session_token;  ///< empty unless they are temporary
     std::optional<std::chrono::system_clock::time_point> expires = std::nullopt;
+
+    /// Whether a store that refused the one refuses the other.
+    [[nodiscard]] bool is_same_as(const Credentials& other) const {
+        return access_key_id == other.access_key_id &&
+               session_token.reveal() == other.session_token.reveal();
+    }
 };
 
 /// What is signed of a request. Everything as it is meant, not yet percent-encoded.

@@ -8,24 +8,24 @@ namespace walden::storage {
 using vault::ObjectInfo;
 
 RetryingStorage::RetryingStorage(vault::ObjectStorage& inner, RetryOptions options)
-    : inner_(inner), policy_(std::move(options), inner.describe()) {}
+    : ForwardingStorage(inner), policy_(std::move(options), inner.describe()) {}
 
 vault::ObjectStorage::PutOutcome RetryingStorage::put_new(const std::string& key, ByteView body) {
-    return policy_.repeat("put_new", [&](unsigned) { return inner_.put_new(key, body); });
+    return policy_.repeat("put_new", [&](unsigned) { return inner().put_new(key, body); });
 }
 
 bool RetryingStorage::get(const std::string& key, Bytes& out) {
-    return policy_.repeat("get", [&](unsigned) { return inner_.get(key, out); });
+    return policy_.repeat("get", [&](unsigned) { return inner().get(key, out); });
 }
 
 bool RetryingStorage::get_range(const std::string& key, std::uint64_t offset, std::size_t size,
                                 Bytes& out) {
     return policy_.repeat("get_range",
-                          [&](unsigned) { return inner_.get_range(key, offset, size, out); });
+                          [&](unsigned) { return inner().get_range(key, offset, size, out); });
 }
 
 std::optional<ObjectInfo> RetryingStorage::stat(const std::string& key) {
-    return policy_.repeat("stat", [&](unsigned) { return inner_.stat(key); });
+    return policy_.repeat("stat", [&](unsigned) { return inner().stat(key); });
 }
 
 void RetryingStorage::list(const std::string& prefix, const std::string& start_after,
@@ -35,7 +35,7 @@ void RetryingStorage::list(const std::string& prefix, const std::string& start_a
     std::exception_ptr visitor_failure;
     policy_.repeat("list", [&](unsigned& failure_count) {
         if (is_finished) return;  // the storage failed after the visitor had had enough
-        inner_.list(prefix, after, [&](const ObjectInfo& info) {
+        inner().list(prefix, after, [&](const ObjectInfo& info) {
             after = info.key;
             failure_count = 0;
             // An error of the visitor must not look like one of the listing.
@@ -52,11 +52,7 @@ void RetryingStorage::list(const std::string& prefix, const std::string& start_a
 }
 
 void RetryingStorage::remove(std::span<const std::string> keys) {
-    policy_.repeat("remove", [&](unsigned) { inner_.remove(keys); });
-}
-
-std::string RetryingStorage::describe() const {
-    return inner_.describe();
+    policy_.repeat("remove", [&](unsigned) { inner().remove(keys); });
 }
 
 }  // namespace walden::storage

@@ -1,6 +1,7 @@
 // Tries again what may succeed later.
 #pragma once
 
+#include "storage/wrappers/forwarding_storage.h"
 #include "storage/wrappers/retry_policy.h"
 #include "vault/object_storage.h"
 
@@ -18,7 +19,7 @@ namespace walden::storage {
 /// An attempt of put_new that failed may have worked, so already_present can be the answer to our
 /// own earlier attempt. The caller cannot take it for another writer's object without comparing,
 /// and has to compare anyway. list() goes on after the last object that was visited.
-class RetryingStorage final : public vault::ObjectStorage {
+class RetryingStorage final : public ForwardingStorage {
 public:
     /// `inner` must live longer.
     RetryingStorage(vault::ObjectStorage& inner, RetryOptions options);
@@ -32,14 +33,7 @@ public:
               const std::function<bool(const vault::ObjectInfo&)>& visit) override;
     void remove(std::span<const std::string> keys) override;
 
-    [[nodiscard]] bool is_durable_once_visible() const override {
-        return inner_.is_durable_once_visible();
-    }
-
-    [[nodiscard]] std::string describe() const override;
-
 private:
-    vault::ObjectStorage& inner_;
     RetryPolicy policy_;
 };
 

@@ -18,7 +18,8 @@ from crash_points import (InvariantBroken, can_trace, enumerate_points,  # noqa:
                           lasting_harm, plausible_harm)
 from fixtures import plain_wal  # noqa: E402
 from scenario import Skip, wait_for  # noqa: E402
-from walden import find_programs, toml_document  # noqa: E402
+from harness.toml import toml_document  # noqa: E402
+from harness.walden import find_programs  # noqa: E402
 
 # The dynamic loader's own end, before the program has begun.
 LOADER_CODE = 127

@@ -6,11 +6,14 @@ tests/README.md); clients are always those of 15. Needs only the standard librar
 """
 
 import os
-import pwd
-import shutil
-import subprocess
+import pathlib
+import sys
 
-PG_BIN = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from harness.accounts import Account  # noqa: E402
+from harness.postgres import BIN, Server  # noqa: E402
+
+PG_BIN = os.environ.get("PG_BIN", str(BIN))
 SERVER_BIN = os.environ.get("WALDEN_E2E_POSTGRES", PG_BIN)
 SKIPPED = 77
 
@@ -46,49 +49,39 @@ insert into t(b) values ('after'); select pg_switch_wal();
 """
 
 
-def program(tool):
-    own = os.path.join(SERVER_BIN, tool)
-    return own if os.path.exists(own) else os.path.join(PG_BIN, tool)
-
-
 def have_programs(*tools):
-    return all(os.access(program(tool), os.X_OK) for tool in tools)
+    return all(any(os.access(os.path.join(place, tool), os.X_OK) for place in (SERVER_BIN, PG_BIN))
+               for tool in tools)
 
 
-class Cluster:
-    """A server of its own in `directory`; use as a context manager."""
+class Cluster(Server):
+    """A server of its own in `directory`; use as a context manager. `settings` are lines of
+    postgresql.conf beyond the defaults, as "wal_level = minimal"."""
+
+    defaults = {"listen_addresses": "", "fsync": "off", "synchronous_commit": "off",
+                "wal_level": "logical", "max_prepared_transactions": "5", "max_wal_size": "4GB",
+                "wal_keep_size": "4GB", "autovacuum_naptime": "1"}
 
     def __init__(self, directory, segment_mib, initdb_options=(), settings=""):
-        self.directory = directory
-        self.data = os.path.join(directory, "data")
-        self.user = "postgres" if os.geteuid() == 0 else None  # a server refuses to run as root
-        if self.user:
-            shutil.chown(directory, self.user)
-        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--no-sync",
-                 "--wal-segsize=%d" % segment_mib, *initdb_options)
-        with open(os.path.join(self.data, "postgresql.conf"), "a") as conf:
-            conf.write("listen_addresses = ''\nunix_socket_directories = '%s'\n"
-                       "fsync = off\nsynchronous_commit = off\nwal_level = logical\n"
-                       "max_prepared_transactions = 5\nmax_wal_size = 4GB\n"
-                       "wal_keep_size = 4GB\nautovacuum_naptime = 1\n%s\n" % (directory, settings))
+        self.directory = pathlib.Path(directory)
+        super().__init__(Account(directory), self.directory / "data", programs=SERVER_BIN,
+                         sockets=self.directory, wal_segsize=segment_mib)
+        self.account.own(self.directory)
+        self.initdb(data_checksums="-k" in initdb_options)
+        self.configure(**dict(line.split(" = ") for line in settings.splitlines()))
+
+    @property
+    def user(self):
+        """Who owns the files, None for ourselves."""
+        return self.account.record and self.account.record.pw_name
 
     def run(self, tool, *arguments, text=None):
-        command = [program(tool), *arguments]
-        return subprocess.run(command, input=text, user=self.user,
-                              group=pwd.getpwnam(self.user).pw_gid if self.user else None,
-                              extra_groups=[] if self.user else None, cwd=self.directory,
-                              env=dict(os.environ, LC_ALL="C", PGHOST=self.directory,
-                                       PGUSER="postgres", PGDATABASE="postgres"),
-                              check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              universal_newlines=True, timeout=300).stdout
-
-    def __enter__(self):
-        self.run("pg_ctl", "-D", self.data, "-l", os.path.join(self.directory, "log"), "-w", "start")
-        return self
-
-    def __exit__(self, *_):
-        # pg_ctl signals the pid in this data directory, and waits.
-        self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+        """Runs a client, whose output is returned; `text` is for its standard input."""
+        source = self.account.write(self.directory / "input", text or "")
+        with open(source, "rb") as file:
+            words = ["-h", self.sockets, "-U", "postgres"] if tool != "postgres" else []
+            return self.account.run([self.program(tool), *words, *arguments], stdin=file, deadline=300,
+                                    env={"PGDATABASE": "postgres"}).out
 
     def generate_wal(self):
         self.run("pgbench", "-i", "-q", "-s", "2")
@@ -99,4 +92,4 @@ class Cluster:
         return int(self.run("postgres", "--version").split()[2].split(".")[0])
 
     def current_segment(self):
-        return self.run("psql", "-XqAt", "-c", "select pg_walfile_name(pg_current_wal_lsn())").strip()
+        return self.psql("select pg_walfile_name(pg_current_wal_lsn())")

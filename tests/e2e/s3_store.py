@@ -5,23 +5,15 @@ misbehaves on cue). A store ends with its scenario.
 """
 
 import hashlib
-import html
 import pathlib
-import re
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from own_servers import FaultProxy, StrictS3
-from radosgw import Radosgw
+from scenario import check  # first: it makes the harness known
+from harness.stores import (FaultProxy, StrictS3, free_ports, list_objects, make_certificates,
+                            start_real, store_settings)
 from s3_client import S3Client
-from s3_processes import Missing, free_ports, make_certificates
-from scenario import Skip, check
-from swift import Swift
 from walden import Objects
 
-__all__ = ["S3Store", "open_store", "StrictS3", "free_ports"]  # the latter two of tests/support
-
-REAL = {"radosgw": Radosgw, "swift": Swift}
+__all__ = ["S3Store", "StrictS3", "free_ports", "open_store"]
 
 
 class S3Store(Objects):
@@ -43,7 +35,7 @@ class S3Store(Objects):
             self.server = StrictS3(*options, is_tls=self.is_tls)
             self.port = self.server.port
         else:
-            self.server = start_real(REAL[name], directory)
+            self.server = start_real(name, directory)
             self.port = self.server.tls_port if self.is_tls else self.server.port
             self.ca_file = self.server.ca_file if self.is_tls else None
         scenario.at_end.append(self.server.stop)
@@ -57,11 +49,7 @@ class S3Store(Objects):
 
     def settings(self):
         """The table [store] of walden's configuration."""
-        settings = {"url": f"s3://{self.server.bucket}/{self.prefix}", "endpoint": self.endpoint,
-                    "region": "us-east-1", "path_style": True}
-        if self.ca_file:
-            settings["ca_file"] = self.ca_file
-        return settings
+        return store_settings(self.server.bucket, self.prefix, self.endpoint, self.ca_file)
 
     def put_proxy_between(self):
         """From now on settings() lead through a fault proxy, which is returned."""
@@ -87,15 +75,13 @@ class S3Store(Objects):
 
     def objects(self):
         """{key: key} of all objects below the prefix; the values name them to the functions below."""
-        found, query = [], {"list-type": "2", "prefix": f"{self.prefix}/"}
-        while True:
-            text = self.call("GET", query=query).body.decode()
-            found += [html.unescape(key) for key in re.findall("<Key>([^<]*)</Key>", text)]
-            token = re.search("<NextContinuationToken>([^<]*)<", text)
-            if not token:
-                keys = [key.removeprefix(f"{self.prefix}/") for key in found]
-                return {key: pathlib.PurePosixPath(key) for key in keys}
-            query["continuation-token"] = html.unescape(token[1])
+        client = self.client()
+        try:
+            found = list_objects(client, self.server.bucket, f"{self.prefix}/")
+        finally:
+            client.close()
+        keys = [key.removeprefix(f"{self.prefix}/") for key in found]
+        return {key: pathlib.PurePosixPath(key) for key in keys}
 
     def read(self, key):
         return self.call("GET", str(key)).body
@@ -118,13 +104,6 @@ class S3Store(Objects):
 
     def reset(self):
         self.server.faults()
-
-
-def start_real(kind, directory):
-    try:
-        return kind(directory).start()
-    except Missing as reason:
-        raise Skip(str(reason)) from None
 
 
 def open_store(scenario, kind, **more):

@@ -9,82 +9,34 @@ Every process gets WALDEN_E2E_RUN=<directory> and lives in or below that directo
 whatever is left at the end (an agent, say) is found by that mark and ended by its pid.
 """
 
-import dataclasses
 import os
 import pathlib
-import pwd
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from harness.accounts import Account  # noqa: E402
+from harness.outcomes import (Failed, Result, Skip, bound, check, check_equal,  # noqa: E402
+                              wait_for)
+
+# What scenarios import from here.
+__all__ = ["Failed", "Result", "Scenario", "Skip", "bound", "check", "check_equal", "main", "step",
+           "wait_for"]
+
 SKIPPED = 77
-PAUSE = 0.05  # seconds between two looks of wait_for
 MEMORY = "/dev/shm"
 MEMORY_MIN = 6 << 30  # bytes free: several scenarios at a time, of at most 1 GiB each
-
-
-class Skip(Exception):
-    """The scenario cannot run here; the text says why."""
-
-
-class Failed(AssertionError):
-    """A requirement does not hold; the text says which."""
 
 
 class DeadlineExceeded(Exception):
     """The scenario as a whole took too long."""
 
 
-@dataclasses.dataclass
-class Result:
-    """How a program ended. `code` is negative when a signal ended it, as in subprocess."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def text(self):
-        return self.out + self.err
-
-
 def step(text):
     print(f"-- {text}", flush=True)
-
-
-def check(condition, what):
-    if not condition:
-        raise Failed(what)
-
-
-def check_equal(got, expected, what):
-    if got != expected:
-        raise Failed(f"{what}: got {got!r}, expected {expected!r}")
-
-
-def wait_for(condition, what, deadline=60.0):
-    """Calls `condition` every 50 ms until it returns something true, which is returned.
-
-    The only place that lets time pass: a scenario waits for a state, never for a duration.
-    Raises Failed after `deadline` seconds, naming `what` was awaited.
-    """
-    end = time.monotonic() + deadline
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise Failed(f"no {what} within {deadline:g} s")
-        time.sleep(PAUSE)
-
-
-def bound(text):
-    """The last 60 lines of `text`, for a report."""
-    return "\n".join(text.splitlines()[-60:])
 
 
 def place():
@@ -98,57 +50,22 @@ def place():
     return MEMORY if is_plenty and not space.f_flag & os.ST_NOEXEC else "/tmp"
 
 
-class Scenario:
+class Scenario(Account):
     """One run: its directory, its user, and everything it started."""
 
+    umask = 0o077
+    deadline = 120
+
     def __init__(self, name):
-        self.name = name
         # Short, for the 107 bytes of a unix socket's path hold directory and file name.
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wd", dir=place()))
-        self.account = None
-        if os.geteuid() == 0:
-            # PostgreSQL refuses root, and root ignores file modes.
-            try:
-                self.account = pwd.getpwnam("postgres")
-            except KeyError:
-                raise Skip("there is no user postgres to run the server as") from None
+        super().__init__(tempfile.mkdtemp(prefix="wd", dir=place()))
+        self.name = name
         self.directory.chmod(0o755)
         self.own(self.directory)
         self.clusters = []
         self.mounts = []
-        self.children = []
         self.at_end = []     # functions that stop what is not a process of the scenario
-        self.variables = {}  # of the environment, for every program
         self.port = 5432
-
-    # ---- files -------------------------------------------------------------------------------
-
-    def own(self, path):
-        """Gives `path` to the unprivileged user; returns it."""
-        if self.account:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid, follow_symlinks=False)
-        return path
-
-    def make_directory(self, path, mode=0o700):
-        path.mkdir(mode=mode, exist_ok=True)
-        path.chmod(mode)
-        return self.own(path)
-
-    def write(self, path, content, mode=0o600):
-        """Writes a file of the unprivileged user; returns its path."""
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        path.chmod(mode)
-        return self.own(path)
-
-    def copy_tree(self, source, target):
-        """Copies with owners, modes and times."""
-        self.run(["cp", "-a", source, target], as_root=True)
-        return target
-
-    def remove_tree(self, path):
-        if path.exists():
-            self.run(["chmod", "-R", "u+rwX", path], as_root=True)
-            shutil.rmtree(path)
 
     # ---- processes ---------------------------------------------------------------------------
 
@@ -158,38 +75,6 @@ class Scenario:
                 "HOME": str(self.directory), "WALDEN_E2E_RUN": str(self.directory),
                 **{name: os.environ[name] for name in kept if name in os.environ},
                 **self.variables, **(extra or {})}
-
-    def start(self, argv, cwd=None, env=None, as_root=False, **options):
-        """Starts a program as the unprivileged user, in a session of its own."""
-        if self.account and not as_root:
-            options.update(user=self.account.pw_uid, group=self.account.pw_gid, extra_groups=[])
-        options = {"stdin": subprocess.DEVNULL, "umask": 0o077, "start_new_session": True, **options}
-        process = subprocess.Popen([str(word) for word in argv], cwd=cwd or self.directory,
-                                   env=self.environment(env), **options)
-        self.children.append(process)
-        return process
-
-    def run(self, argv, cwd=None, env=None, as_root=False, ok=True, deadline=120, **options):
-        """Runs a program to its end; `ok` requires exit code 0. Returns a Result."""
-        # Files, not pipes: a helper that kept our pipe open must not keep us waiting.
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            process = self.start(argv, cwd, env, as_root, stdout=out, stderr=err, **options)
-            try:
-                process.wait(deadline)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise Failed(f"{argv[0]} ran longer than {deadline} s") from None
-            self.children.remove(process)
-            texts = []
-            for file in (out, err):
-                file.seek(0)
-                texts.append(file.read().decode(errors="replace"))
-        result = Result(process.returncode, *texts)
-        if ok and result.code != 0:
-            command = " ".join(map(str, argv))
-            raise Failed(f"{command} ended with {result.code}:\n{bound(result.text)}")
-        return result
 
     def leftovers(self):
         """Pids of all running processes that belong to this run."""
@@ -233,10 +118,10 @@ class Scenario:
 
     def mount_tmpfs(self, path, size):
         """Mounts an empty file system of `size` ("8m") at `path`; False where that is forbidden."""
-        if not self.account:
+        if not self.record:
             return False
         self.make_directory(path)
-        options = f"size={size},mode=700,uid={self.account.pw_uid},gid={self.account.pw_gid}"
+        options = f"size={size},mode=700,uid={self.record.pw_uid},gid={self.record.pw_gid}"
         done = self.run(["mount", "-t", "tmpfs", "-o", options, "walden-e2e", path], as_root=True,
                         ok=False)
         if done.code == 0:

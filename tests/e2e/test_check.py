@@ -2,6 +2,7 @@
 """walden check against a running server names each wrong setting and ends with 1 (fault 98)."""
 
 import json
+import re
 
 from fixtures import require_postgres
 from pg import Cluster, add_rows
@@ -24,6 +25,8 @@ def run_check(walden, server, *options):
     check_equal(plain.code, done.code, "exit code of the text form")
     findings = {"ok": [], "warning": [], "problem": []}
     for finding in report["findings"]:
+        check(re.fullmatch(r"(repository|keys|store|archive|server)(\.[a-z_]+)?", finding["id"]),
+              f"the id of {finding}")
         findings[finding["level"]].append(f"{finding['text']} {finding['hint']}")
         check(f"{finding['level']:<8} {finding['text']}" in plain.out.splitlines(),
               f"the text form has {finding}: {plain.out}")
@@ -100,6 +103,7 @@ def end_to_end(walden, server, good):
     step("check: from end to end")
     done = walden.run("walden", "check", "--conninfo", conninfo(server))
     check("the server ended 0000000" in done.text and "archived it within" in done.text, done.text)
+    check("archived nothing yet" not in done.text, f"no stale warning: {done.text}")
     step("check: the archive_command looks right and archives nothing")
     server.configure(archive_command="true " + good["archive_command"]).reload()
     done = walden.run("walden", "check", "--conninfo", conninfo(server), ok=False)

@@ -27,13 +27,13 @@ def body(s):
     step("an upload of today may be somebody's: it stays, also by check's word")
     begin_upload(store, "clusters/left")
     check_equal(walden.json("expire"), {"removed": 0, "found": 0, "kept": 1}, "expire")
-    check("no multipart upload was left" in walden.run("walden", "check", "--no-server").text,
+    check("no unfinished upload is older than a day" in walden.run("walden", "check", "--no-server").text,
           "check is content")
     check_equal(len(uploads(store)), 1, "uploads")
 
     step("one of the day before yesterday is found by check, shown, and removed")
     store.server.set_options(upload_age=2 * 24 * 3600)
-    check("1 multipart upload is unfinished" in walden.run("walden", "check", "--no-server").text,
+    check("1 unfinished upload is older than a day" in walden.run("walden", "check", "--no-server").text,
           "check finds it")
     shown = walden.run("walden", "expire", "--dry-run")
     check("would abort unfinished upload of clusters/left" in shown.text, shown.text)

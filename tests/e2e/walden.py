@@ -5,46 +5,17 @@ unprivileged user may run them and a build going on meanwhile does not exchange 
 """
 
 import hashlib
-import json
 import os
 import pathlib
-import shutil
 
-from scenario import Failed, Result, Skip, check, check_equal
+from scenario import check, check_equal  # first: it makes the harness known
+from harness import walden as programs
+from harness.toml import toml_document
 
-PROGRAMS = ("walden", "walden-push", "walden-fetch", "walden-worker")
+__all__ = ["FETCH_REFUSALS", "Objects", "Store", "Walden", "check_push_refused", "check_refused",
+           "toml_document"]
+
 FETCH_REFUSALS = range(200, 220)
-KIB = 1024
-
-
-def find_programs(build):
-    """{name: path} of the built programs. Raises Skip when one is missing."""
-    found = {}
-    for name in PROGRAMS:
-        places = [build / "tools" / name, build / name, *sorted((build / "tools").glob(f"*/{name}"))]
-        path = next((p for p in places if p.is_file() and os.access(p, os.X_OK)), None)
-        if path is None:
-            raise Skip(f"{name} is not built in {build}")
-        found[name] = path
-    return found
-
-
-def toml(value):
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(toml(item) for item in value) + "]"
-    return json.dumps(value if isinstance(value, (int, float)) else str(value))
-
-
-def toml_document(settings):
-    """TOML of a dictionary whose dictionaries are tables."""
-    lines = [f"{key} = {toml(value)}\n" for key, value in settings.items() if not isinstance(value, dict)]
-    for table, content in settings.items():
-        if isinstance(content, dict):
-            lines.append(f"\n[{table}]\n")
-            lines += [f"{key} = {toml(value)}\n" for key, value in content.items()]
-    return "".join(lines)
 
 
 class Objects:
@@ -207,7 +178,7 @@ class Store(Objects):
             self.scenario.remove_tree(path)
 
 
-class Walden:
+class Walden(programs.Walden):
     """One configuration of walden: a cluster name, its PGDATA, a store, keys, a state directory.
 
     `settings` are laid over the generated ones, table by table; None removes a setting.
@@ -217,82 +188,26 @@ class Walden:
                  **settings):
         self.scenario = scenario
         self.build = pathlib.Path(os.environ.get("WALDEN_BUILD", "build")).resolve()
-        programs = find_programs(self.build)
-        self.bin = scenario.directory / "bin"
-        if not self.bin.exists():
-            scenario.make_directory(self.bin, 0o755)
-            for program, path in programs.items():
-                shutil.copy(path, self.bin / program)
-                (self.bin / program).chmod(0o755)
-        self.pgdata = cluster.data
+        found = programs.find_programs(self.build)
+        installed = scenario.directory / "bin"
+        if not installed.exists():
+            programs.install_programs(scenario, found, installed)
         self.store = store or Store(scenario, scenario.directory / "store")
         self.state = scenario.make_directory(scenario.directory / f"{name}.state")
         self.key_file = key_file or scenario.directory / f"{name}.key"
-        self.config = scenario.directory / f"{name}.toml"
-        self.settings = {
-            "cluster": label, "pgdata": self.pgdata, "state_dir": self.state,
+        super().__init__(scenario, installed, scenario.directory / f"{name}.toml", {
+            "cluster": label, "pgdata": cluster.data, "state_dir": self.state,
             "store": self.store.settings(),
             "encryption": {"enabled": True, "key_file": self.key_file},
             # What the programs do themselves; scenarios of the agent switch it on.
             "agent": {"enabled": False},
-        }
+        })
         self.configure(**settings)
 
-    def configure(self, **settings):
-        """Lays `settings` over the present ones and writes the file."""
-        for key, value in settings.items():
-            if isinstance(value, dict):
-                self.settings.setdefault(key, {}).update(value)
-            else:
-                self.settings[key] = value
-        def present(table):
-            return {key: present(value) if isinstance(value, dict) else value
-                    for key, value in table.items() if value is not None}
-        self.write_config(toml_document(present(self.settings)))
-
-    def write_config(self, text):
-        self.scenario.write(self.config, text)
-
-    def init(self):
-        """Creates the repository and its key file; returns the Result."""
-        return self.run("walden", "init")
-
-    # ---- running -----------------------------------------------------------------------------
-
-    def argv(self, program, *arguments):
-        return [self.bin / program, "--config", self.config, *arguments]
-
-    def run(self, program, *arguments, cwd=None, ok=True, **options) -> Result:
-        """Runs a program as the unprivileged user, in PGDATA unless `cwd` says otherwise."""
-        done = self.scenario.run(self.argv(program, *arguments), cwd=cwd or self.pgdata, ok=False,
-                                 **options)
+    def run(self, program, *arguments, **options):
+        done = super().run(program, *arguments, **options)
         check(not done.code > 125 or program == "walden-fetch", f"{program} ended with {done.code}")
-        if ok and done.code != 0:
-            words = " ".join(map(str, arguments))
-            raise Failed(f"{program} {words} ended with {done.code}:\n{done.text}")
         return done
-
-    def push(self, path, **options):
-        """walden-push, not required to succeed."""
-        return self.run("walden-push", path, ok=False, **options)
-
-    def fetch(self, name, target, **options):
-        """walden-fetch, not required to succeed."""
-        return self.run("walden-fetch", name, target, ok=False, **options)
-
-    def json(self, *arguments, ok=True):
-        """The JSON document that `walden ... --json` prints."""
-        done = self.run("walden", *arguments, "--json", ok=ok)
-        try:
-            return json.loads(done.out)
-        except ValueError:
-            raise Failed(f"walden {' '.join(arguments)} --json printed no JSON:\n{done.text}") from None
-
-    def archive_command(self):
-        return f"{self.bin}/walden-push --config {self.config} %p"
-
-    def restore_command(self):
-        return f"{self.bin}/walden-fetch --config {self.config} %f %p"
 
     # ---- what must hold whatever happened ----------------------------------------------------
 

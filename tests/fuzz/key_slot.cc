@@ -47,8 +47,7 @@ void try_slot(ByteView slot) {
         require(header.source == SlotSource::random_key || is_acceptable(header.scrypt_cost));
     });
     const std::array<Bytes, 1> chain{to_bytes(slot)};
-    require_only_expected_errors(
-        [&] { require(!open_slot_chain(stranger(), chain).has_value()); });
+    require_only_expected_errors([&] { require(!open_slot_chain(stranger(), chain).has_value()); });
     require_only_expected_errors(
         [&] { require(!is_slot_endorsed(slot, Ed25519PublicKey{std::byte{1}})); });
 }

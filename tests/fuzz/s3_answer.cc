@@ -1,9 +1,10 @@
 // Property: an answer of a store that parses keeps its promises, whatever it claims of itself; and
 // what was escaped comes back.
 #include "property.h"
-#include "storage/s3/xml.h"
+#include "storage/s3/s3_documents.h"
 
 using namespace walden;
+using namespace walden::storage;
 using namespace walden::storage::s3;
 
 namespace {

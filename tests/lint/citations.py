@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Checks the numbers that sources and tests cite against tests/INVARIANTS.md.
 
-usage: citations.py [ROOT] [--unbuilt]
+usage: citations.py [ROOT] [--unbuilt | --settle]
 
 - "invariant 16", "faults 36 to 47, 51" or "rows 1 and 30" (rows are faults), "pitfall 7": each
   number must be in tests/INVARIANTS.md;
 - each number in there is cited by a test, or says for which feature it waits: "*Not yet: restore.*";
-- a number that waits is cited by no test: whoever builds the feature takes the words away.
+- a number that waits is cited by no test: whoever builds the feature takes the words away, by hand
+  or by --settle, which does it for all numbers that a test cites.
 
 Prints one line per finding and ends with 1 if there was any. --unbuilt lists what waits instead.
 """
@@ -79,17 +80,25 @@ def sources(root):
                 pass  # no text
 
 
+def all_citations(root):
+    """Each citation under `root` as (file, line, (kind, number)), and where the first test is that
+    cites a number: {(kind, number): "path:line"}."""
+    cited, tested = [], {}
+    for name, text in sources(root):
+        for kind, number, line in citations(text):
+            cited.append((name, line, (kind, number)))
+            if name.startswith("tests/"):
+                tested.setdefault((kind, number), f"{name}:{line}")
+    return cited, tested
+
+
 def violations(root):
     """Every finding under `root` as "path:line: complaint"."""
     defined, wrong = definitions((root / DOCUMENT).read_text(encoding="utf-8"))
     found = [f"{DOCUMENT}:{line}: {complaint}" for line, complaint in wrong]
-    tested = {}
-    for name, text in sources(root):
-        for kind, number, line in citations(text):
-            if (kind, number) not in defined:
-                found.append(f"{name}:{line}: {DOCUMENT} has no {kind} {number}")
-            elif name.startswith("tests/"):
-                tested.setdefault((kind, number), f"{name}:{line}")
+    cited, tested = all_citations(root)
+    found += [f"{name}:{line}: {DOCUMENT} has no {key[0]} {key[1]}"
+              for name, line, key in cited if key not in defined]
     for (kind, number), (line, feature) in defined.items():
         if feature is None and (kind, number) not in tested:
             found.append(f"{DOCUMENT}:{line}: no test cites {kind} {number}")
@@ -111,11 +120,26 @@ def unbuilt(root):
         yield f"{feature}: {'; '.join(parts)}"
 
 
+def settle(root):
+    """Takes the words away from all numbers that a test cites by now."""
+    document = root / DOCUMENT
+    _, tested = all_citations(root)
+    paragraphs = document.read_text(encoding="utf-8").split("\n\n")
+    for at, paragraph in enumerate(paragraphs):
+        match = DEFINITION.search(paragraph)
+        if match and (match[1].lower(), int(match[2])) in tested:
+            paragraphs[at] = re.sub(rf"\s*{UNBUILT.pattern}", "", paragraph)
+    document.write_text("\n\n".join(paragraphs), encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("root", nargs="?", default=".", type=pathlib.Path)
     parser.add_argument("--unbuilt", action="store_true")
+    parser.add_argument("--settle", action="store_true")
     options = parser.parse_args()
+    if options.settle:
+        settle(options.root)
     if options.unbuilt:
         print(*unbuilt(options.root), sep="\n")
         return 0

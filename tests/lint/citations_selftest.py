@@ -63,6 +63,18 @@ class CitationsTest(unittest.TestCase):
         self.assertEqual(self.findings({"tests/unit/b_test.cc": "\n// pitfall 1\n"}), [
             "tests/INVARIANTS.md:16: pitfall 1 waits for time travel, and tests/unit/b_test.cc:2 cites it"])
 
+    def test_settling_takes_the_words_from_what_is_cited_and_nothing_else(self):
+        with tempfile.TemporaryDirectory(prefix="walden-lint-") as directory:
+            root = pathlib.Path(directory)
+            for name, text in ((citations.DOCUMENT, DOCUMENT), ("tests/unit/a_test.cc", TEST),
+                               ("tests/unit/b_test.cc", "// (invariant 2)\n")):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+            citations.settle(root)
+            self.assertEqual(citations.violations(root), [])
+            self.assertEqual((root / citations.DOCUMENT).read_text(),
+                             DOCUMENT.replace(" *Not yet: time\ntravel.*", ""))
+
     def test_a_number_left_out_or_doubled_is_found(self):
         self.assertEqual(self.findings({}, DOCUMENT.replace("**Fault 2.**", "**Fault 1.**")), [
             "tests/INVARIANTS.md:12: fault 1 stands after fault 1",

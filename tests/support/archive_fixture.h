@@ -6,7 +6,7 @@
 #include "crypto/key_bundle.h"
 #include "inspect/verifier.h"
 #include "recovery/fetcher.h"
-#include "storage/memory/memory_storage.h"
+#include "support/memory_storage.h"
 #include "support/scratch_directory.h"
 #include "support/wal_builder.h"
 #include "vault/cluster_vault.h"

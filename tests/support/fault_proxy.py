@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""A TCP proxy between a client and a real server, which is slow or breaks on cue.
+"""A TCP proxy between a client and a real server, which is slow, breaks on cue, and counts.
 
 usage: fault_proxy.py --upstream HOST:PORT --port-file FILE [--port N] [--latency-ms N]
            [--bandwidth N] [--window N]
 
-Listens on 127.0.0.1, writes "PORT CONTROL_PORT\\n" to FILE, and ends when its stdin does. It knows
-nothing of HTTP or TLS, so it goes before any server.
+Listens on 127.0.0.1, writes "PORT CONTROL_PORT\\n" to FILE, and ends when its stdin does. It goes
+before any server; of HTTP it only counts requests, where it can read them.
 
 Control, plain HTTP on CONTROL_PORT, answers with the state that GET /state shows:
   POST /settings  a JSON object; what it names changes, for all connections and at once:
-    latency_ms    added in each direction, so that a request takes twice as much longer
+    latency_ms    added in each direction, so that a request takes twice as much longer; a new
+                  connection costs another round trip, as its handshake would; no slow start
     bandwidth     bytes a second, in each direction of each connection; 0 for no limit
-    window        bytes that may be under way in each direction of a connection: with a latency this
-                  bounds its throughput as TCP's window does (default 4 MiB)
+    window        bytes that may be under way in each direction of a connection until their receipt
+                  is known, a round trip: this bounds its throughput as TCP's window does. The
+                  default, 4 MiB, is Linux's limit for a sender (net.ipv4.tcp_wmem)
     stalled       nothing is forwarded, connections stay open
     refusing      new connections are reset
   POST /cue       a JSON object, a fault for the next connections that forward in that direction,
@@ -24,8 +26,9 @@ Control, plain HTTP on CONTROL_PORT, answers with the state that GET /state show
     times         how many connections (default 1)
   POST /cut       resets all connections now
   POST /clear     back to the settings of the start; drops the cues not yet taken
-  GET  /state     {"settings", "cues", "connections": opened so far, "open", "up", "down": bytes,
-                  "taken": cues taken}
+  POST /reset     counts from 0 again
+  GET  /state     {"settings", "cues", "connections": opened, "open", "up", "down": bytes, "taken":
+                  cues taken, "requests": by method as in http_requests.py}
 """
 
 import argparse
@@ -37,6 +40,8 @@ import socket
 import struct
 import sys
 import threading
+
+from http_requests import RequestCounter
 
 READ_SIZE = 1 << 18
 WINDOW = 4 << 20
@@ -50,11 +55,18 @@ class Proxy:
         self.settings = dict(settings)
         self.cues = []
         self.open = set()
-        self.counts = {"connections": 0, "up": 0, "down": 0, "taken": 0}
+        self.counts = {}
+        self.requests = {}
+        self.count_anew()
         self.changed = asyncio.Event()
 
     def state(self):
-        return {"settings": self.settings, "cues": self.cues, "open": len(self.open), **self.counts}
+        return {"settings": self.settings, "cues": self.cues, "open": len(self.open), **self.counts,
+                "requests": self.requests}
+
+    def count_anew(self):
+        self.counts.update({"connections": 0, "up": 0, "down": 0, "taken": 0})
+        self.requests.clear()
 
     def change(self, settings):
         """Takes new settings; ValueError for one that does not exist."""
@@ -153,23 +165,31 @@ class Line:
         self.connection = connection
         self.proxy = connection.proxy
         self.direction = direction
-        self.waiting = collections.deque()  # of (moment, bytes); None is the end
-        self.size = 0
+        self.waiting = collections.deque()  # of (moment, bytes); no bytes are the end
+        self.size = 0  # of what is under way, or whose receipt is not known yet
         self.moved = asyncio.Event()
         self.cue = None
         self.free_at = 0.0  # when the bandwidth allows the next bytes
+        self.counter = RequestCounter(self.proxy.requests) if direction == "up" else None
 
     async def run(self, reader, writer):
         await run_together(self.take_in(reader), self.let_out(writer))
 
     async def take_in(self, reader):
         loop = asyncio.get_running_loop()
+        opened = loop.time()
         while True:
             while self.size >= self.proxy.settings["window"]:
                 self.moved.clear()
                 await self.moved.wait()
             data = await reader.read(READ_SIZE)
-            due = loop.time() + self.proxy.settings["latency_ms"] / 1000
+            delay = self.proxy.settings["latency_ms"] / 1000
+            # The client is connected to us at once; over a real line it would have sent its first
+            # byte only after the server's answer to its SYN.
+            sent = max(loop.time(), opened + 2 * delay) if self.direction == "up" else loop.time()
+            due = sent + delay
+            if self.counter:
+                self.counter.read(data)
             self.waiting.append((due, data))
             self.size += len(data)
             self.moved.set()
@@ -189,8 +209,16 @@ class Line:
                     writer.write_eof()
                 return
             await self.forward(writer, data)
-            self.size -= len(data)
-            self.moved.set()
+            delay = self.proxy.settings["latency_ms"] / 1000
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self.hear_of, len(data))
+            else:
+                self.hear_of(len(data))
+
+    def hear_of(self, size):
+        """So many bytes have arrived, and the sender knows."""
+        self.size -= size
+        self.moved.set()
 
     async def forward(self, writer, data):
         rate = self.proxy.settings["bandwidth"]
@@ -276,6 +304,8 @@ class Control:
                 self.proxy.cut()
             elif (method, path) == ("POST", "/clear"):
                 self.proxy.clear()
+            elif (method, path) == ("POST", "/reset"):
+                self.proxy.count_anew()
             elif (method, path) != ("GET", "/state"):
                 return 404, {"error": f"no {method} {path}"}
         except (ValueError, TypeError) as error:

@@ -1,7 +1,7 @@
 // A storage whose reads of chosen objects wait until the test lets them go.
 #pragma once
 
-#include "vault/object_storage.h"
+#include "storage/wrappers/forwarding_storage.h"
 
 #include <condition_variable>
 #include <mutex>
@@ -11,9 +11,9 @@
 namespace walden::test {
 
 /// Safe from several threads. Opened by its destructor.
-class GatedStorage final : public vault::ObjectStorage {
+class GatedStorage final : public storage::ForwardingStorage {
 public:
-    explicit GatedStorage(vault::ObjectStorage& inner) : inner_(inner) {}
+    explicit GatedStorage(vault::ObjectStorage& inner) : ForwardingStorage(inner) {}
 
     /// From now on reads of keys that contain `part` wait.
     void close(const std::string& part) {
@@ -33,37 +33,16 @@ public:
         changed_.wait(lock, [&] { return waiting_count_ > 0; });
     }
 
-    PutOutcome put_new(const std::string& key, ByteView body) override {
-        return inner_.put_new(key, body);
-    }
-
     [[nodiscard]] bool get(const std::string& key, Bytes& out) override {
         pass(key);
-        return inner_.get(key, out);
+        return inner().get(key, out);
     }
 
     [[nodiscard]] bool get_range(const std::string& key, std::uint64_t offset, std::size_t size,
                                  Bytes& out) override {
         pass(key);
-        return inner_.get_range(key, offset, size, out);
+        return inner().get_range(key, offset, size, out);
     }
-
-    [[nodiscard]] std::optional<vault::ObjectInfo> stat(const std::string& key) override {
-        return inner_.stat(key);
-    }
-
-    void list(const std::string& prefix, const std::string& start_after,
-              const std::function<bool(const vault::ObjectInfo&)>& visit) override {
-        inner_.list(prefix, start_after, visit);
-    }
-
-    void remove(std::span<const std::string> keys) override { inner_.remove(keys); }
-
-    [[nodiscard]] bool is_durable_once_visible() const override {
-        return inner_.is_durable_once_visible();
-    }
-
-    [[nodiscard]] std::string describe() const override { return inner_.describe(); }
 
 private:
     void pass(const std::string& key) {
@@ -80,7 +59,6 @@ private:
         --waiting_count_;
     }
 
-    vault::ObjectStorage& inner_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::set<std::string> closed_;

@@ -1,9 +1,9 @@
 // A small archive that has one of everything, for the tests of catalogue and verifier.
 #pragma once
 
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <string>
 

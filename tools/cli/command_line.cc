@@ -2,12 +2,16 @@
 
 #include "base/error.h"
 #include "base/format.h"
+#include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/version.h"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace walden::cli {
 
@@ -27,6 +31,53 @@ std::string command_names(const CLI::App& parent) {
     return names;
 }
 
+/// How many letters must be added, left out or exchanged (Levenshtein), with two neighbours that
+/// changed places as one.
+std::size_t distance(std::string_view one, std::string_view other) {
+    std::vector<std::vector<std::size_t>> cost(one.size() + 1,
+                                               std::vector<std::size_t>(other.size() + 1));
+    for (std::size_t i = 0; i <= one.size(); ++i) cost[i][0] = i;
+    for (std::size_t j = 0; j <= other.size(); ++j) cost[0][j] = j;
+    for (std::size_t i = 1; i <= one.size(); ++i)
+        for (std::size_t j = 1; j <= other.size(); ++j) {
+            const std::size_t change = one[i - 1] == other[j - 1] ? 0 : 1;
+            cost[i][j] =
+                std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + change});
+            if (i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1])
+                cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+        }
+    return cost.back().back();
+}
+
+/// What other programs of this kind call our commands.
+std::string_view translation_of(std::string_view word) {
+    constexpr std::pair<std::string_view, std::string_view> words[] = {
+        {"version", "--version"}, {"help", "--help"},        {"stanza-create", "init"},
+        {"archive-push", "push"}, {"wal-push", "push"},      {"archive-get", "fetch"},
+        {"wal-fetch", "fetch"},   {"backup-push", "backup"}, {"backup-fetch", "restore"},
+        {"backup-list", "info"},  {"list", "info"},          {"start", "agent"},
+        {"stop", "agent --stop"}, {"recover", "restore"},
+    };
+    for (const auto& [theirs, ours] : words)
+        if (theirs == word) return ours;
+    return "";
+}
+
+/// The command that was probably meant; empty if none is near.
+std::string nearest_command(const CLI::App& parent, const std::string& word) {
+    if (parent.get_parent() == nullptr && !translation_of(word).empty())
+        return std::string(translation_of(word));
+    std::string nearest;
+    std::size_t best = word.size() < 5 ? 2 : 3;  // one wrong letter of a short word, else two
+    for (const CLI::App* command : parent.get_subcommands([](const CLI::App*) { return true; })) {
+        const std::size_t letters = distance(word, command->get_name());
+        if (letters >= best) continue;
+        best = letters;
+        nearest = command->get_name();
+    }
+    return nearest;
+}
+
 /// CLI11 says "A subcommand is required" of a mistyped one, too, and names it nowhere.
 Error describe(const CLI::App& app, const CLI::ParseError& error) {
     const CLI::App& command = chosen_command(app);
@@ -35,10 +86,15 @@ Error describe(const CLI::App& app, const CLI::ParseError& error) {
     const std::string help = format("\"walden {}--help\" describes them.", path);
     if (command.get_require_subcommand_min() > 0) {
         const bool has_word = !rest.empty() && !rest.front().starts_with('-');
+        const std::string meant = has_word ? nearest_command(command, rest.front()) : "";
+        const std::string hint =
+            format("{}The commands are: {}. {}",
+                   meant.empty() ? "" : format("Did you mean \"walden {}{}\"? ", path, meant),
+                   command_names(command), help);
         return Error(ErrorKind::usage, has_word
                                            ? format("unknown command \"{}{}\"", path, rest.front())
                                            : std::string("a command is missing"))
-            .with_hint(format("The commands are: {}. {}", command_names(command), help));
+            .with_hint(hint);
     }
     if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !rest.empty())
         return Error(ErrorKind::usage, format("unexpected argument \"{}\"", rest.front()))
@@ -98,9 +154,9 @@ Command Command::group(const std::string& name, const std::string& help) const {
     return {*app, choice_};
 }
 
-void Command::flag(const std::string& names, bool& value, const std::string& help) const {
-    app_.add_flag_callback(
-        names, [&value, set = !value] { value = set; }, help);
+Option Command::flag(const std::string& names, bool& value, const std::string& help) const {
+    return Option(*app_.add_flag_callback(
+        names, [&value, set = !value] { value = set; }, help));
 }
 
 Option Command::option(const std::string& names, std::string& value,
@@ -141,7 +197,12 @@ int run_command_line(int argc, char** argv, std::span<const AddCommand> commands
         report_error(describe(app, error));
         return exit_usage;
     }
-    return choice.run(choice.common);
+    try {
+        return choice.run(choice.common);
+    } catch (const Error& error) {
+        if (choice.common.is_json()) print_json_error(error);
+        throw;
+    }
 }
 
 }  // namespace walden::cli

@@ -7,6 +7,7 @@
 #include "pg/recovery_state.h"
 #include "recovery/fetcher.h"
 #include "recovery/placement.h"
+#include "tools/cli/agent_place.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 
@@ -112,10 +113,10 @@ decltype(auto) in_delivery(const Arguments& arguments, const Body& body) {
 /// Fetches the file of the first operand to beside the path of the second; none if it is not
 /// there.
 std::unique_ptr<recovery::Placement> fetch(const Config& config, const Arguments& arguments,
-                                           const StorageOpener& open) {
+                                           storage::StoreTable stores) {
     const std::string& file_name = arguments.operands[0];
     const auto patience = patience_for(config, arguments);
-    const Session session(config, patience, open);
+    const Session session(config, patience, stores);
     const vault::ClusterVault vault = session.open_cluster_or_only();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     const recovery::Fetcher fetcher(vault, fetch_settings(config, identity));
@@ -131,12 +132,12 @@ std::unique_ptr<recovery::Placement> fetch(const Config& config, const Arguments
 
 }  // namespace
 
-int fetch_here(const Arguments& arguments, const StorageOpener& open) {
+int fetch_here(const Arguments& arguments, storage::StoreTable stores) {
     const Config config = read_config(arguments.config_path);
     const std::string& file_name = arguments.operands[0];
     std::unique_ptr<recovery::Placement> placement;
     try {
-        placement = fetch(config, arguments, open);
+        placement = fetch(config, arguments, stores);
     } catch (Error& error) {
         if (is_known_without_archive(arguments)) {
             report_error(error);
@@ -163,6 +164,7 @@ int fetch_here(const Arguments& arguments, const StorageOpener& open) {
         return fetch_exit_not_there;
     }
     in_delivery(arguments, [&] { placement->commit(); });
+    if (arguments.distrusts_agent) dismiss_agent(config);
     report_note(format("delivered {}: fetched from {}", file_name, config.store.url));
     return 0;
 }

@@ -8,6 +8,6 @@ namespace walden::cli {
 
 /// Brings the file operands[0] to operands[1] from the storage that `open` opens. Returns 0 or
 /// fetch_exit_not_there; everything else is thrown.
-int fetch_here(const Arguments& arguments, const StorageOpener& open);
+int fetch_here(const Arguments& arguments, storage::StoreTable stores);
 
 }  // namespace walden::cli

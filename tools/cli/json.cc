@@ -5,7 +5,17 @@
 namespace walden::cli {
 
 void print_json(const Json& json) {
-    std::puts(json.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    Json whole = {{"schema", json_schema}};
+    whole.update(json);
+    std::puts(whole.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+}
+
+void print_json_error(const Error& error) {
+    print_json({{"error",
+                 {{"kind", to_string(error.kind())},
+                  {"message", error.message()},
+                  {"detail", error.detail()},
+                  {"hint", error.hint()}}}});
 }
 
 }  // namespace walden::cli

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"
-#include "storage/open_storage.h"
+#include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/version.h"
 
@@ -28,6 +28,23 @@ wal::SegmentSize segment_size_of(const vault::ClusterIdentity& identity) {
     return *size;
 }
 
+/// What to do about a secret that cannot be loaded.
+std::string key_advice(const crypto::KeySource& source, const Error& error) {
+    if (!error.hint().empty()) return error.hint();
+    if (std::holds_alternative<crypto::KeyCommand>(source))
+        return "Run the command by hand, as the user of the server, to see why.";
+    if (std::holds_alternative<crypto::KeyEnvironment>(source))
+        return "It must be set for the server, whose commands inherit it, and here.";
+    if (error.kind() == ErrorKind::denied)
+        return "Run this as the user of the server, who owns the key: \"sudo -u postgres walden "
+               "...\".";
+    if (error.kind() == ErrorKind::not_found)
+        return "Bring the copy that was kept elsewhere. If there is none, another key of this "
+               "repository makes a new one: \"walden keys --unlock-by-passphrase add --key-file "
+               "FILE\".";
+    return "It may be a damaged copy. \"walden keys test --key-file FILE\" tries another one.";
+}
+
 /// Loads the configured secret. A key file that is missing or open to others is a mistake of the
 /// configuration, not a store without an object; a key service that fails may succeed later.
 crypto::UnlockSecret load_secret(const Config& config) {
@@ -41,10 +58,7 @@ crypto::UnlockSecret load_secret(const Config& config) {
                                    : ErrorKind::usage;
         throw Error(kind, format("key: {}", error.message()))
             .with_detail(error.detail())
-            .with_hint(!error.hint().empty()
-                           ? error.hint()
-                           : "If this key is lost, another one opens the repository: see \"walden "
-                             "keys --unlock-by-passphrase add\".");
+            .with_hint(key_advice(*config.encryption.key_source, error));
     }
 }
 
@@ -62,28 +76,35 @@ storage::RetryOptions retry_options(std::chrono::milliseconds deadline,
     return options;
 }
 
-std::unique_ptr<vault::ObjectStorage> open_local_storage(const Config& config,
-                                                         const storage::RetryOptions& /*retry*/) {
-    return storage::open_storage(config.store.url);
+Patience typed(std::chrono::milliseconds deadline) {
+    Patience patience(deadline);
+    patience.first_attempt_count = 2;
+    return patience;
 }
 
-Session::Session(Config config, std::chrono::milliseconds deadline, const StorageOpener& open,
+Session::Session(Config config, Patience patience, storage::StoreTable stores,
                  const std::function<void()>& on_retry)
-    : config_(std::move(config)) {
-    const storage::RetryOptions retry = retry_options(deadline, on_retry);
-    backend_ = open(config_, retry);
+    : config_(std::move(config)), kind_(storage::kind_of(stores, config_.store.url)) {
+    const storage::RetryOptions retry = retry_options(patience.deadline, on_retry);
+    backend_ = kind_.open(config_.store, retry);
+    if (patience.first_attempt_count != 0) {
+        storage::RetryOptions first = retry;
+        first.attempt_count_max = patience.first_attempt_count;
+        storage::RetryingStorage storage(*backend_, first);
+        static_cast<void>(vault::Repository::read_descriptor(storage));
+    }
     storage_ = std::make_unique<storage::RetryingStorage>(*backend_, retry);
     repository_ = vault::Repository::open(
         *storage_, {.id = config_.repository_id, .encryption = config_.encryption.is_enabled},
         [&] { return load_secret(config_); });
-    if (storage::s3::is_s3_url(config_.store.url) && !repository_->descriptor().fencing_proven &&
-        config_.store.s3.fencing == storage::s3::Fencing::required)
+    // Where the settings say nothing of it, whoever made the repository has accepted it.
+    if (!repository_->descriptor().fencing_proven && kind_.accepts_unfenced != nullptr &&
+        !kind_.accepts_unfenced(config_.store))
         throw Error(
             ErrorKind::usage,
             format("store {} does not keep an object from being overwritten", config_.store.url))
-            .with_hint(
-                "\"walden init\" found that out. Set fencing = \"none\" in [store] if there is "
-                "surely one writer.");
+            .with_hint(format("\"walden init\" found that out. If there is surely one writer, {}.",
+                              kind_.unfenced_consent));
 }
 
 std::optional<std::uint64_t> Session::local_system_identifier() const {
@@ -175,7 +196,7 @@ archive::ArchiveSettings archive_settings(const Config& config,
 
 archive::LocalState open_local_state(const Session& session, std::uint64_t system_identifier) {
     const Config& config = session.config();
-    return {config.state_dir,
+    return {state_directory(config),
             config.cluster,
             {.repository = session.repository().descriptor().id,
              .system_identifier = system_identifier,

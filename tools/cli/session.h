@@ -3,6 +3,7 @@
 
 #include "archive/archiver.h"
 #include "recovery/fetcher.h"
+#include "storage/local_stores.h"
 #include "storage/wrappers/retrying_storage.h"
 #include "tools/config/config.h"
 #include "vault/cluster_vault.h"
@@ -15,32 +16,40 @@
 
 namespace walden::cli {
 
-/// Opens the store that a configuration names. The options are those of the RetryingStorage that it
-/// will be used through, for a call that has steps to be repeated by themselves.
-using StorageOpener = std::function<std::unique_ptr<vault::ObjectStorage>(
-    const Config&, const storage::RetryOptions&)>;
-
-/// Knows file:// only, and so does not link libcurl.
-[[nodiscard]] std::unique_ptr<vault::ObjectStorage> open_local_storage(
-    const Config& config, const storage::RetryOptions& retry);
-
 /// Retries until `deadline` from now, with a warning for each.
 [[nodiscard]] storage::RetryOptions retry_options(
     std::chrono::milliseconds deadline, const std::function<void()>& on_retry = [] {});
 
+/// How long attempts go on, and how often the store is asked for its first answer.
+struct Patience {
+    /// Implicit: most callers have a deadline and nothing else.
+    template <class Rep, class Period>
+    Patience(std::chrono::duration<Rep, Period> time)
+        : deadline(std::chrono::duration_cast<std::chrono::milliseconds>(time)) {}
+
+    std::chrono::milliseconds deadline;  ///< from now
+    /// Of a store that has not answered yet; 0: as later.
+    unsigned first_attempt_count = 0;
+};
+
+/// For a command that a person types: an address that is wrong is said at once, instead of after
+/// eight attempts.
+[[nodiscard]] Patience typed(std::chrono::milliseconds deadline);
+
 /// An open repository. Movable; what it hands out refers to it.
 class Session {
 public:
-    /// Opens storage and repository as configured. Attempts go on until `deadline` from now;
-    /// `on_retry` is called before each but the first, from any thread. Throws what `open` and
-    /// Repository::open throw; Error(usage) if the repository is known to lie in a store that does
-    /// not fence, and the configuration does not accept that.
+    /// Opens storage and repository as configured. Attempts go on as long as `patience` says;
+    /// `on_retry` is called before each but the first, from any thread. Throws what opening the
+    /// store and Repository::open throw; Error(usage) if the repository is known to lie in a store
+    /// that does not fence, and the configuration does not accept that.
     Session(
-        Config config, std::chrono::milliseconds deadline,
-        const StorageOpener& open = open_local_storage,
+        Config config, Patience patience, storage::StoreTable stores = storage::local_stores(),
         const std::function<void()>& on_retry = [] {});
 
     [[nodiscard]] const Config& config() const { return config_; }
+
+    [[nodiscard]] const storage::StoreKind& store_kind() const { return kind_; }
 
     [[nodiscard]] vault::ObjectStorage& storage() const { return *storage_; }
 
@@ -71,6 +80,7 @@ private:
     [[nodiscard]] std::optional<std::uint64_t> local_system_identifier() const;
 
     Config config_;
+    const storage::StoreKind& kind_;
     std::unique_ptr<vault::ObjectStorage> backend_;
     std::unique_ptr<storage::RetryingStorage> storage_;
     std::optional<vault::Repository> repository_;

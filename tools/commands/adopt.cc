@@ -1,10 +1,10 @@
 #include "archive/membership.h"
 #include "base/error.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 #include "wal/file_name.h"
 
@@ -34,7 +34,7 @@ bool is_known(const vault::ClusterVault& vault, std::uint32_t timeline) {
 int adopt(const cli::Common& common, const AdoptOptions& options) {
     const std::uint32_t timeline = options.timeline;
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive.deadline, open_any_store);
+    const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     if (!is_known(vault, timeline))

@@ -4,12 +4,13 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/large_memory.h"
+#include "storage/all_stores.h"
 #include "tools/cli/agent_place.h"
+#include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/cli/version.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/recovery_source.h"
 #include "tools/commands/text.h"
 
@@ -49,7 +50,7 @@ constexpr std::chrono::seconds leaving_deadline{5};
 class SessionArchive final : public archive::OpenArchive {
 public:
     SessionArchive(const cli::Config& config, const std::function<void()>& on_retry)
-        : session_(config, no_deadline, open_any_store, on_retry),
+        : session_(config, no_deadline, storage::all_stores(), on_retry),
           vault_(session_.open_cluster()),
           identity_(session_.require_identity(vault_)),
           state_(cli::open_local_state(session_, identity_.system_identifier)) {}
@@ -160,10 +161,14 @@ archive::LookAheadOptions look_ahead_options(const cli::Config& config) {
     archive::LookAhead look_ahead(look_ahead_options(config), [&] {
         return std::make_unique<SessionArchive>(config, [&] { look_ahead.note_retry(); });
     });
-    recovery::Prefetcher prefetcher(prefetch_options(config), [&] {
-        return open_recovery_source(config, [&] { look_ahead.note_retry(); });
+    agent::Recoveries recoveries([&](const std::string& data_directory) {
+        cli::Config of_server = config;
+        of_server.pgdata = data_directory;
+        return std::make_unique<recovery::Prefetcher>(prefetch_options(of_server), [&, of_server] {
+            return open_recovery_source(of_server, [&] { look_ahead.note_retry(); });
+        });
     });
-    agent::Server server(std::move(listener), {look_ahead, prefetcher},
+    agent::Server server(std::move(listener), {look_ahead, recoveries},
                          {.self = cli::agent_caller(config),
                           .pgdata = config.pgdata,
                           .idle_timeout = config.agent.idle_timeout});
@@ -178,7 +183,8 @@ archive::LookAheadOptions look_ahead_options(const cli::Config& config) {
 int run_agent(const cli::Config& config, const AgentOptions& options) {
     FileDescriptor listener = take_activation_socket();
     const bool is_activated = listener.valid();
-    require_private_state_directory(config.state_dir);
+    const std::string directory = cli::state_directory(config);
+    require_private_state_directory(directory);
     const FileDescriptor lock = take_lock(cli::agent_lock_path(config));
     if (!lock.valid()) {
         if (options.ready_fd >= 0) return 0;
@@ -189,6 +195,9 @@ int run_agent(const cli::Config& config, const AgentOptions& options) {
         write_to_log(cli::agent_log_path(config));
         cli::stamp_messages();
     }
+    if (directory != config.state_dir)
+        cli::report_warning(format("state_dir \"{}\" cannot be written; \"{}\" is used",
+                                   config.state_dir, directory));
     keep_memory();
     if (!is_activated) listener = agent::listen_at(cli::agent_socket_path(config));
     if (::chdir("/") != 0) cli::report_warning("could not leave the working directory");
@@ -209,15 +218,21 @@ bool is_lock_free_within(const std::string& path, std::chrono::milliseconds pati
     return true;
 }
 
-int stop_agent(const cli::Config& config) {
+int stop_agent(const cli::Config& config, const cli::Common& common) {
+    const auto report = [&](std::string_view text, bool has_run) {
+        if (common.is_json())
+            cli::print_json({{"running", false}, {"stopped", has_run}});
+        else
+            print_line(text);
+        return cli::exit_good;
+    };
     const agent::AskResult result =
         agent::ask({.caller = cli::agent_caller(config), .type = agent::MessageType::stop},
                    {.socket_path = cli::agent_socket_path(config),
                     .deadline = agent::Clock::now() + stop_deadline,
                     .user = cli::agent_user(config)});
     if (result.outcome == agent::AskOutcome::absent) {
-        print_line("no agent runs");
-        return 0;
+        return report("no agent runs", false);
     }
     // Whoever takes the lock knows that it has gone; one that was leaving anyway closes connections
     // without a word.
@@ -226,13 +241,12 @@ int stop_agent(const cli::Config& config) {
     if (!is_lock_free_within(cli::agent_lock_path(config), patience))
         throw Error(ErrorKind::unavailable,
                     result.text.empty() ? "the agent has not stopped yet" : result.text);
-    print_line("the agent has stopped");
-    return 0;
+    return report("the agent has stopped", true);
 }
 
 int run_or_stop(const cli::Common& common, const AgentOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    return options.stops ? stop_agent(config) : run_agent(config, options);
+    return options.stops ? stop_agent(config, common) : run_agent(config, options);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ void add_flush(const cli::Command& parent);
 void add_info(const cli::Command& parent);
 void add_init(const cli::Command& parent);
 void add_keys(const cli::Command& parent);
+void add_preview(const cli::Command& parent);
 void add_push(const cli::Command& parent);
 void add_restore(const cli::Command& parent);
 void add_status(const cli::Command& parent);

@@ -3,11 +3,11 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 
 #include <memory>
@@ -119,7 +119,7 @@ int report_nothing(const cli::Common& common) {
 
 int backfill(const cli::Common& common, const BackfillOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive.deadline, open_any_store);
+    const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     archive::LocalState state = cli::open_local_state(session, identity.system_identifier);

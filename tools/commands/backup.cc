@@ -3,12 +3,12 @@
 #include "base/config_value.h"
 #include "base/error.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/cli/version.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 
 #include <unistd.h>
@@ -150,7 +150,7 @@ int backup(const cli::Common& common, const BackupOptions& options) {
     if (options.is_fast && options.is_spread)
         throw Error(ErrorKind::usage, "--fast and --spread exclude each other");
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, deadline, open_any_store);
+    const cli::Session session(config, deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
     const auto begin = Clock::now();

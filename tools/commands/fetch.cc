@@ -1,11 +1,11 @@
 #include "tools/commands/fetch.h"
 
+#include "storage/all_stores.h"
 #include "tools/cli/fetch_here.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 
 #include <memory>
 #include <string>
@@ -41,9 +41,10 @@ bool is_fetch(int argc, char** argv) {
 int run_as_fetch(int argc, char** argv) {
     cli::prepare_process(cli::fetch_exit_internal, cli::fetch_exit_internal);
     cli::set_program_name("walden fetch");
-    return cli::run_fetch_program(
-        argc - 1, argv + 1, "walden fetch",
-        [](const cli::Arguments& arguments) { return cli::fetch_here(arguments, open_any_store); });
+    return cli::run_fetch_program(argc - 1, argv + 1, "walden fetch",
+                                  [](const cli::Arguments& arguments) {
+                                      return cli::fetch_here(arguments, storage::all_stores());
+                                  });
 }
 
 void add_fetch(const cli::Command& parent) {

@@ -2,13 +2,17 @@
 #include "base/format.h"
 #include "catalog/problem.h"
 #include "catalog/survey.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/codec_text.h"
+#include "tools/commands/conflict_origin.h"
+#include "tools/commands/recovery_window.h"
 #include "tools/commands/text.h"
+
+#include <ctime>
 
 namespace walden::commands {
 
@@ -48,6 +52,20 @@ std::string origin_of(const TimelineSurvey& timeline) {
     return format("timeline {} at {}", parent.timeline, to_string(*parent.end));
 }
 
+/// Of clocks that cannot both be right: the host's that archived, and the server's that committed
+/// or this one's.
+std::string clock_remark(const TimelineSurvey& timeline) {
+    constexpr std::int64_t tolerance = 3600;
+    constexpr std::int64_t unix_seconds_of_2000 = 946'684'800;
+    const std::int64_t archived = timeline.newest->archived;
+    if (archived > std::time(nullptr) + tolerance)
+        return "  (in the future: a clock is wrong, here or on the host that archived)";
+    if (timeline.latest_commit &&
+        *timeline.latest_commit / 1'000'000 + unix_seconds_of_2000 > archived + tolerance)
+        return "  (before its last commit: the clocks of server and archiving host differ)";
+    return "";
+}
+
 void print_timeline(const TimelineSurvey& timeline, wal::SegmentSize size) {
     const std::string origin = origin_of(timeline);
     print_line(format("\n  timeline {}{}", timeline.timeline,
@@ -67,9 +85,10 @@ void print_timeline(const TimelineSurvey& timeline, wal::SegmentSize size) {
                           name_of(timeline, gap.first, size), name_of(timeline, gap.last, size),
                           count_text(gap.count(), "segment")));
     if (timeline.latest_commit)
-        print_line(format("    last commit  {}", wal::to_utc_text(*timeline.latest_commit)));
+        print_line(format("    last commit  {}", wal_time_text(*timeline.latest_commit)));
     if (timeline.newest)
-        print_line(format("    archived     {}", time_text(timeline.newest->archived)));
+        print_line(format("    archived     {}{}", time_text(timeline.newest->archived),
+                          clock_remark(timeline)));
     if (timeline.segment_count > 0)
         print_line(format("    size         {} of WAL in {} ({:.2f} : 1)",
                           size_text(timeline.plain_bytes), size_text(timeline.stored_bytes),
@@ -96,26 +115,68 @@ cli::Json timeline_json(const TimelineSurvey& timeline, wal::SegmentSize size) {
         if (all.empty()) return cli::Json();
         return cli::Json(name_of(timeline, last ? all.back().last : all.front().first, size));
     };
-    return {{"timeline", timeline.timeline},
-            {"origin", origin_of(timeline)},
-            {"has_history", timeline.has_history_file},
-            {"first_segment", end_name(timeline.runs, false)},
-            {"last_segment", end_name(timeline.runs, true)},
-            {"segment_count", timeline.segment_count},
-            {"restorable", runs},
-            {"gaps", gaps},
-            {"plain_bytes", timeline.plain_bytes},
-            {"stored_bytes", timeline.stored_bytes},
-            {"ratio", ratio_of(timeline)},
-            {"newest_codecs", codecs_json(timeline.newest_codecs)},
-            {"latest_commit_time", timeline.latest_commit
-                                       ? cli::Json(wal::to_utc_text(*timeline.latest_commit))
-                                       : cli::Json()},
-            {"archived_at", timeline.newest ? cli::Json(timeline.newest->archived) : cli::Json()},
-            {"owner_host", timeline.owner ? cli::Json(timeline.owner->host) : cli::Json()}};
+    return {
+        {"timeline", timeline.timeline},
+        {"origin", origin_of(timeline)},
+        {"has_history", timeline.has_history_file},
+        {"first_segment", end_name(timeline.runs, false)},
+        {"last_segment", end_name(timeline.runs, true)},
+        {"segment_count", timeline.segment_count},
+        {"restorable", runs},
+        {"gaps", gaps},
+        {"plain_bytes", timeline.plain_bytes},
+        {"stored_bytes", timeline.stored_bytes},
+        {"ratio", ratio_of(timeline)},
+        {"newest_codecs", codecs_json(timeline.newest_codecs)},
+        {"latest_commit_time",
+         timeline.latest_commit ? cli::Json(json_wal_time(*timeline.latest_commit)) : cli::Json()},
+        {"archived_at",
+         timeline.newest ? cli::Json(json_time(timeline.newest->archived)) : cli::Json()},
+        {"owner_host", timeline.owner ? cli::Json(timeline.owner->host) : cli::Json()}};
 }
 
-cli::Json cluster_json(const std::string& name, const ClusterSurvey& survey) {
+std::string_view to_string(BaseBackup::Kind kind) {
+    return kind == BaseBackup::Kind::stored ? "archive" : "elsewhere";
+}
+
+cli::Json backup_json(const BaseBackup& backup) {
+    return {{"name", backup.name},
+            {"files", to_string(backup.kind)},
+            {"timeline", backup.timeline},
+            {"start_lsn", to_string(backup.start)},
+            {"ended", json_time(backup.ended)}};
+}
+
+cli::Json window_json(const RecoveryWindow& window, wal::SegmentSize size) {
+    return {
+        {"timeline", window.timeline},
+        {"earliest",
+         window.base_backup ? cli::Json(json_time(window.base_backup->ended)) : cli::Json()},
+        {"base_backup", window.base_backup ? cli::Json(window.base_backup->name) : cli::Json()},
+        {"latest_commit",
+         window.latest_commit ? cli::Json(json_wal_time(*window.latest_commit)) : cli::Json()},
+        {"last_segment",
+         window.latest_segment ? cli::Json(to_string(*window.latest_segment, size)) : cli::Json()}};
+}
+
+/// What is known of one cluster.
+struct ClusterReport {
+    ClusterSurvey survey;
+    std::vector<BaseBackup> backups;
+    std::vector<RecoveryWindow> windows;
+    std::vector<ConflictOrigin> origins;  ///< of survey.conflicts
+};
+
+cli::Json conflicts_json(const ClusterReport& report) {
+    cli::Json all = cli::Json::array();
+    for (std::size_t i = 0; i < report.survey.conflicts.size(); ++i)
+        all.push_back({{"object", report.survey.conflicts[i]},
+                       {"one_instance", report.origins[i] == ConflictOrigin::one_instance}});
+    return all;
+}
+
+cli::Json cluster_json(const std::string& name, const ClusterReport& report) {
+    const ClusterSurvey& survey = report.survey;
     cli::Json damaged = cli::Json::array();
     for (const catalog::DamagedSegment& segment : survey.damaged)
         damaged.push_back({{"segment", segment.file_name},
@@ -125,38 +186,82 @@ cli::Json cluster_json(const std::string& name, const ClusterSurvey& survey) {
                       {"system_identifier", format("{}", survey.system_identifier)},
                       {"labels", survey.labels},
                       {"conflicts", survey.conflicts},
+                      {"conflict_origins", conflicts_json(report)},
                       {"damaged", damaged},
                       {"unreadable", survey.unreadable},
+                      {"recovery_windows", cli::Json::array()},
+                      {"base_backups", cli::Json::array()},
                       {"timelines", cli::Json::array()}};
     if (!survey.identity) return json;
     const auto size = *wal::SegmentSize::from_bytes(survey.identity->segment_size);
-    cli::Json timelines = cli::Json::array();
+    for (const RecoveryWindow& window : report.windows)
+        json["recovery_windows"].push_back(window_json(window, size));
+    for (const BaseBackup& backup : report.backups)
+        json["base_backups"].push_back(backup_json(backup));
     for (const TimelineSurvey& timeline : survey.timelines)
-        timelines.push_back(timeline_json(timeline, size));
+        json["timelines"].push_back(timeline_json(timeline, size));
     json["segment_size"] = size.bytes();
     json["server_version"] = survey.identity->server_version;
-    json["timelines"] = timelines;
     return json;
 }
 
-void print_timelines(const std::string& name, const ClusterSurvey& survey) {
+void print_window(const RecoveryWindow& window, wal::SegmentSize size) {
+    if (!window.latest_segment) return;
+    const std::string latest =
+        window.latest_commit ? format("{} (last commit)", wal_time_text(*window.latest_commit))
+                             : format("the end of {}", to_string(*window.latest_segment, size));
+    print_line(format("\n  recovery window of timeline {}", window.timeline));
+    if (window.base_backup) {
+        print_line(format("    from         {}", time_text(window.base_backup->ended)));
+        print_line(format("    to           {}", latest));
+        return;
+    }
+    print_line(
+        "    NONE: the archive knows no base backup from which its WAL leads to the end. Take "
+        "one.");
+}
+
+void print_backups(const std::vector<BaseBackup>& backups) {
+    if (!backups.empty()) print_line("\n  base backups");
+    for (const BaseBackup& backup : backups)
+        print_line(format("    {}  {}, timeline {}, {}", time_text(backup.ended), backup.name,
+                          backup.timeline,
+                          backup.kind == BaseBackup::Kind::stored ? "in the archive"
+                                                                  : "kept by whoever took it"));
+}
+
+void print_timelines(const std::string& name, const ClusterReport& report) {
+    const ClusterSurvey& survey = report.survey;
     const auto size = *wal::SegmentSize::from_bytes(survey.identity->segment_size);
     print_line(format("\ncluster \"{}\", system identifier {}, PostgreSQL {}, segments of {}", name,
                       survey.system_identifier, survey.identity->server_version,
                       size_text(size.bytes())));
     if (survey.timelines.empty()) print_line("\n  nothing archived yet");
+    for (const RecoveryWindow& window : report.windows) print_window(window, size);
+    print_backups(report.backups);
     for (const TimelineSurvey& timeline : survey.timelines) print_timeline(timeline, size);
 }
 
-void print_cluster(const std::string& name, const ClusterSurvey& survey) {
+void print_conflict(const std::string& conflict, ConflictOrigin origin) {
+    if (origin == ConflictOrigin::one_instance)
+        print_line(
+            format("\n  WENT BACK IN TIME: this server had archived another {} before; what "
+                   "it wrote now is kept apart. \"walden check\" names the two ways out",
+                   conflict.substr(0, conflict.find_last_of('.'))));
+    else
+        print_line(format(
+            "\n  CONFLICT: {} was written by two servers; the later one is kept apart", conflict));
+}
+
+void print_cluster(const std::string& name, const ClusterReport& report) {
+    const ClusterSurvey& survey = report.survey;
     if (survey.identity)
-        print_timelines(name, survey);
+        print_timelines(name, report);
     else
         print_line(
             format("\ncluster \"{}\", system identifier {}", name, survey.system_identifier));
-    for (const std::string& conflict : survey.conflicts)
-        print_line(format(
-            "\n  CONFLICT: {} was written by two servers; the later one is kept apart", conflict));
+    for (std::size_t i = 0; i < survey.conflicts.size(); ++i)
+        print_conflict(survey.conflicts[i], report.origins[i]);
     for (const catalog::DamagedSegment& segment : survey.damaged)
         print_line(format("\n  DAMAGED AT ITS SOURCE: {} at {}: {}; no recovery can pass it",
                           segment.file_name, to_string(segment.stopped_at), segment.reason));
@@ -164,20 +269,27 @@ void print_cluster(const std::string& name, const ClusterSurvey& survey) {
         print_line(format("\n  UNREADABLE: {}", message));
 }
 
-/// The survey of one of the systems in the store. nullopt if it is not registered.
-std::optional<ClusterSurvey> survey_of(const cli::Session& session, std::uint64_t system) {
+/// What is known of one of the systems in the store. nullopt if it is not registered.
+std::optional<ClusterReport> report_of(const cli::Session& session, std::uint64_t system) {
     const vault::ClusterVault vault = session.open_cluster(system);
+    ClusterReport report;
     try {
         if (!vault.claims().find_identity()) return std::nullopt;
-        return catalog::survey_cluster(vault, system);
+        report.survey = catalog::survey_cluster(vault, system);
     } catch (const Error& error) {
         if (!catalog::problem_of(error)) throw;
         // Without its identity nothing can be told of it, but the others can be shown.
-        ClusterSurvey survey;
-        survey.system_identifier = system;
-        survey.unreadable.push_back(error.message());
-        return survey;
+        report.survey.system_identifier = system;
+        report.survey.unreadable.push_back(error.message());
+        return report;
     }
+    report.origins = find_origins(vault, report.survey.conflicts);
+    if (!report.survey.identity) return report;
+    report.backups = find_base_backups(vault, report.survey);
+    report.windows =
+        find_recovery_windows(report.survey, report.backups,
+                              *wal::SegmentSize::from_bytes(report.survey.identity->segment_size));
+    return report;
 }
 
 void print_repository(const cli::Session& session) {
@@ -199,18 +311,18 @@ cli::Json repository_json(const cli::Session& session) {
 
 int info(const cli::Common& common) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.archive.deadline, open_any_store);
+    const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());
     cli::Json clusters = cli::Json::array();
     if (!common.is_json()) print_repository(session);
     bool is_complete = true;
     for (const std::uint64_t system : session.systems_in_store()) {
-        const auto survey = survey_of(session, system);
-        if (!survey) continue;
-        if (!survey->unreadable.empty()) is_complete = false;
+        const auto report = report_of(session, system);
+        if (!report) continue;
+        if (!report->survey.unreadable.empty()) is_complete = false;
         if (!common.is_json())
-            print_cluster(config.cluster, *survey);
+            print_cluster(config.cluster, *report);
         else
-            clusters.push_back(cluster_json(config.cluster, *survey));
+            clusters.push_back(cluster_json(config.cluster, *report));
     }
     if (common.is_json())
         cli::print_json({{"repository", repository_json(session)}, {"clusters", clusters}});

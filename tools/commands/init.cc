@@ -4,12 +4,12 @@
 #include "base/format.h"
 #include "base/random.h"
 #include "pg/data_directory.h"
-#include "storage/fencing_probe.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/process.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
+#include "tools/commands/state_place.h"
 #include "tools/commands/text.h"
 #include "vault/layout.h"
 #include "vault/repository.h"
@@ -36,7 +36,7 @@ struct InitResult {
     std::optional<std::uint64_t> system_identifier;
     std::string archive_command;
     std::string restore_command;
-    std::string completion;  ///< of multipart uploads: see try_completion; empty if not tried
+    storage::StepwiseProof stepwise;  ///< empty if it was not tried
 };
 
 /// The configured key; a key file that does not exist yet is made.
@@ -55,65 +55,37 @@ crypto::UnlockSecret ensure_secret(const cli::Config& config, InitResult& result
     return secret;
 }
 
-/// Whether the store creates only if absent. S3 is asked with the condition, whatever the
-/// configuration accepts: a storage that need not rely on it would look first and so hide the
-/// truth.
-storage::FencingProof prove_fencing(const cli::Config& config, vault::ObjectStorage& storage,
-                                    const std::string& key) {
-    if (!storage::s3::is_s3_url(config.store.url)) return storage::probe_fencing(storage, key);
-    cli::Config strict = config;
-    strict.store.s3.fencing = storage::s3::Fencing::required;
-    try {
-        return storage::probe_fencing(*open_any_store(strict), key);
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage) throw;
-        return {.is_proven = false, .reason = error.message()};
-    }
-}
-
-/// What happens if a multipart upload is completed under a name that is taken.
-std::string try_completion(const cli::Config& config, const std::string& key) {
-    using Outcome = vault::ObjectStorage::PutOutcome;
-    const auto s3 = open_s3_store(config);
-    if (!s3) return "";
-    try {
-        static_cast<void>(s3->put_new_in_parts(key, as_bytes("first")));
-        const Outcome second = s3->put_new_in_parts(key, as_bytes("second"));
-        storage::remove_if_allowed(*s3, {key});
-        return second == Outcome::already_present ? "conditional" : "unconditional";
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage) throw;
-        return "unsupported";
-    }
-}
-
-void require_fencing(const cli::Config& config, const InitOptions& options,
-                     const storage::FencingProof& proof) {
-    if (proof.is_proven) return;
-    const bool is_s3 = storage::s3::is_s3_url(config.store.url);
-    const bool is_accepted =
-        is_s3 ? config.store.s3.fencing == storage::s3::Fencing::none : options.accepts_unfenced;
-    if (is_accepted) return;
+void require_fencing(const storage::StoreKind& kind, const cli::Config& config,
+                     const InitOptions& options, const storage::FencingProof& proof) {
+    const bool is_accepted = kind.accepts_unfenced != nullptr ? kind.accepts_unfenced(config.store)
+                                                              : options.accepts_unfenced;
+    if (proof.is_proven || is_accepted) return;
     throw Error(ErrorKind::usage,
                 format("\"{}\" does not keep an object from being overwritten", config.store.url))
         .with_detail(format("The probe: {}.", proof.reason))
         .with_hint(
             format("Two servers could overwrite each other's WAL there. Use another store, or {} "
                    "if there is surely one writer.",
-                   is_s3 ? "set fencing = \"none\" in [store]" : "--accept-unfenced"));
+                   kind.unfenced_consent));
 }
 
 void ensure_repository(const cli::Config& config, const InitOptions& options, InitResult& result) {
-    create_any_store(config);
-    const auto backend = open_any_store(config);
+    const storage::StoreKind& kind = storage::kind_of(storage::all_stores(), config.store.url);
+    if (kind.create != nullptr) kind.create(config.store);
+    const auto backend = kind.open(config.store, storage::one_attempt());
+    storage::RetryOptions first = cli::retry_options(config.archive.deadline);
+    first.attempt_count_max = cli::typed(config.archive.deadline).first_attempt_count;
+    storage::RetryingStorage asked_first(*backend, first);
+    if (vault::Repository::read_descriptor(asked_first)) return;
+
     storage::RetryingStorage storage(*backend, cli::retry_options(config.archive.deadline));
-    if (vault::Repository::read_descriptor(storage)) return;
 
     vault::Repository::require_empty(storage);
     const std::string probe = format("{}{}", vault::check_prefix, to_hex(random_array<8>()));
-    const storage::FencingProof proof = prove_fencing(config, *backend, probe);
-    require_fencing(config, options, proof);
-    result.completion = try_completion(config, probe + ".3");
+    const storage::FencingProof proof = kind.prove_fencing(config.store, probe);
+    require_fencing(kind, config, options, proof);
+    if (kind.prove_stepwise != nullptr)
+        result.stepwise = kind.prove_stepwise(config.store, probe + ".3");
     std::optional<crypto::UnlockSecret> secret;
     if (config.encryption.is_enabled) secret.emplace(ensure_secret(config, result));
     vault::Repository::create(storage,
@@ -196,11 +168,8 @@ void print_text(const cli::Session& session, const InitResult& result) {
         print_line(
             "WARNING: the store does not keep objects from being overwritten. Let only one "
             "server archive there.");
-    else if (result.completion == "unconditional")
-        print_line(
-            "The store ignores the condition on multipart uploads; walden looks first there.");
-    else if (result.completion == "unsupported")
-        print_line("The store has no multipart uploads: set multipart_threshold = \"64MiB\".");
+    else if (!result.stepwise.note.empty())
+        print_line(result.stepwise.note);
     print_key_advice(config, result);
     print_line(
         format("\nFor postgresql.conf:\n\n"
@@ -227,9 +196,10 @@ void require_owner_of(const std::string& pgdata) {
 int init(const cli::Common& common, const InitOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     require_owner_of(config.pgdata);
+    require_state_directory(config);
     InitResult result;
     ensure_repository(config, options, result);
-    const cli::Session session(config, config.archive.deadline, open_any_store);
+    const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());
     ensure_cluster(session, options, result);
     make_commands(config, result);
     if (!common.is_json()) {
@@ -243,7 +213,7 @@ int init(const cli::Common& common, const InitOptions& options) {
          {"registered_cluster", result.registered_cluster},
          {"fencing", session.repository().descriptor().fencing_proven ? "proven" : "none"},
          {"multipart_completion",
-          result.completion.empty() ? cli::Json() : cli::Json(result.completion)},
+          result.stepwise.outcome.empty() ? cli::Json() : cli::Json(result.stepwise.outcome)},
          {"cluster", config.cluster},
          {"system_identifier", result.system_identifier
                                    ? cli::Json(format("{}", *result.system_identifier))

@@ -2,10 +2,11 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "base/secret.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
+#include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 #include "vault/repository.h"
 
@@ -73,7 +74,7 @@ cli::Session open_session(const cli::Common& common, const KeyOptions& options) 
         throw Error(ErrorKind::usage, "the repository is not encrypted: it has no keys");
     if (options.unlocks_by_passphrase) config.encryption.key_source = ask_passphrase();
     const auto deadline = config.archive.deadline;
-    return {std::move(config), deadline, open_any_store};
+    return {std::move(config), cli::typed(deadline), storage::all_stores()};
 }
 
 void require_read_bundle(const cli::Session& session) {
@@ -100,7 +101,7 @@ cli::Json slot_json(const crypto::SlotHeader& slot, SlotMarks marks) {
             {"cluster", slot.cluster},
             {"source", slot.source == crypto::SlotSource::passphrase ? "passphrase" : "key"},
             {"label", slot.label},
-            {"created", slot.created},
+            {"created", json_time(slot.created)},
             {"generation", slot.generation},
             {"current", marks.is_current},
             {"in_use_here", marks.is_ours}};
@@ -158,8 +159,13 @@ int list_keys(const cli::Common& common, const KeyOptions& options) {
 }
 
 int add_key(const cli::Common& common, const KeyOptions& options) {
-    if (options.is_passphrase == !options.key_file.empty())
-        throw Error(ErrorKind::usage, "name either --key-file or --passphrase");
+    if (options.is_passphrase == !options.key_file.empty()) {
+        cli::report_error(
+            Error(ErrorKind::usage, "name either --key-file or --passphrase")
+                .with_hint("\"walden keys add --passphrase\" asks for one; \"walden keys add "
+                           "--key-file FILE\" makes a new key and writes it to FILE."));
+        return cli::exit_usage;
+    }
     const cli::Session session = open_session(common, options);
     require_read_bundle(session);
     const crypto::UnlockSecret secret =
@@ -229,7 +235,7 @@ int test_key(const cli::Common& common, const KeyOptions& options) {
     else if (options.is_passphrase)
         config.encryption.key_source = ask_passphrase();
     const auto deadline = config.archive.deadline;
-    const cli::Session session(std::move(config), deadline, open_any_store);
+    const cli::Session session(std::move(config), cli::typed(deadline), storage::all_stores());
     const crypto::KeyBundle& bundle = *session.repository().bundle();
     const bool can_read = bundle.kind() == crypto::BundleKind::read;
     // The proof is a content that was sealed and opened again with nothing but this key.

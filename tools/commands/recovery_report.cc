@@ -77,7 +77,7 @@ void print_warning(const TargetReport& report) {
     const catalog::TargetPlace& place = *report.place;
     const std::string last_commit =
         place.last_commit
-            ? format(", the last commit seen there is of {}", wal::to_utc_text(*place.last_commit))
+            ? format(", the last commit seen there is of {}", wal_time_text(*place.last_commit))
             : "";
     print_line(format("WARNING     the target is beyond the end of the archive{}", last_commit));
     print_line(
@@ -162,12 +162,12 @@ void print_target(const TargetReport& report, std::uint64_t replay_us) {
     if (!report.is_wanted) return;
     if (!report.progress) return print_line(format("target      not known: {}", report.note));
     const pg::RecoveryProgress& progress = *report.progress;
-    print_line(
-        format("server      in recovery, replayed up to {}{}{}", wal::to_string(progress.replayed),
-               progress.last_commit
-                   ? format(", the last commit of {}", wal::to_utc_text(*progress.last_commit))
-                   : "",
-               progress.is_paused ? "; paused, pg_wal_replay_resume() lets it go on" : ""));
+    print_line(format("server      in recovery, replayed up to {}{}{}",
+                      wal::to_string(progress.replayed),
+                      progress.last_commit
+                          ? format(", the last commit of {}", wal_time_text(*progress.last_commit))
+                          : "",
+                      progress.is_paused ? "; paused, pg_wal_replay_resume() lets it go on" : ""));
     print_line(format("target      {}", setting_text(progress.target)));
     if (has_target(report))
         print_to_target(report, replay_us);
@@ -185,7 +185,7 @@ cli::Json target_json(const TargetReport& report, std::uint64_t replay_us) {
     const pg::RecoveryTarget& target = progress.target;
     json["replayed"] = wal::to_string(progress.replayed);
     json["last_commit"] =
-        progress.last_commit ? cli::Json(wal::to_utc_text(*progress.last_commit)) : cli::Json();
+        progress.last_commit ? cli::Json(json_wal_time(*progress.last_commit)) : cli::Json();
     json["paused"] = progress.is_paused;
     json["type"] = to_string(target.kind);
     json["value"] = target.text;

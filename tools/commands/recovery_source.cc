@@ -4,9 +4,9 @@
 #include "base/format.h"
 #include "pg/control_file.h"
 #include "pg/recovery_state.h"
+#include "storage/all_stores.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
 
 namespace walden::commands {
 
@@ -18,7 +18,7 @@ constexpr std::chrono::hours no_deadline{24 * 365};
 class SessionSource final : public recovery::Source {
 public:
     SessionSource(const cli::Config& config, const std::function<void()>& on_retry)
-        : session_(config, no_deadline, open_any_store, on_retry),
+        : session_(config, no_deadline, storage::all_stores(), on_retry),
           vault_(session_.open_cluster_or_only()),
           identity_(session_.require_identity(vault_)),
           fetcher_(vault_, cli::fetch_settings(config, identity_)) {}

@@ -5,8 +5,8 @@
 #include "catalog/stored_lines.h"
 #include "pg/postmaster_file.h"
 #include "pg/recovery_state.h"
+#include "storage/all_stores.h"
 #include "tools/cli/session.h"
-#include "tools/commands/any_store.h"
 
 namespace walden::commands {
 
@@ -61,7 +61,7 @@ void ask_server(const cli::Config& config, const std::string& conninfo, TargetRe
 void ask_archive(const cli::Config& config, TargetReport& report) {
     const pg::RecoveryProgress& progress = *report.progress;
     const pg::RecoveryTarget& target = progress.target;
-    const cli::Session session(config, store_deadline, open_any_store);
+    const cli::Session session(config, store_deadline, storage::all_stores());
     const vault::ClusterVault vault = session.open_cluster(progress.system_identifier);
     const vault::ClusterIdentity identity = session.require_identity(vault);
     report.segment_size = cli::fetch_settings(config, identity).segment_size;

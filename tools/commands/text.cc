@@ -1,6 +1,7 @@
 #include "tools/commands/text.h"
 
 #include "base/format.h"
+#include "wal/stored_facts.h"
 
 #include <array>
 #include <cstdio>
@@ -46,6 +47,21 @@ std::string time_text(std::int64_t unix_seconds) {
     return utc(unix_seconds, "%Y-%m-%d %H:%M:%S UTC");
 }
 
+std::string wal_time_text(wal::Timestamp time) {
+    const std::string text = wal::to_utc_text(time);  // ends in "+00"
+    return text.substr(0, text.size() - 3) + " UTC";
+}
+
+std::string json_time(std::int64_t unix_seconds) {
+    return utc(unix_seconds, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+std::string json_wal_time(wal::Timestamp time) {
+    std::string text = wal::to_utc_text(time);
+    text.replace(text.size() - 3, 3, "Z");
+    return text.replace(text.find(' '), 1, "T");
+}
+
 std::string age_text(std::uint64_t seconds) {
     if (seconds < 120) return format("{} s", seconds);
     if (seconds < 7200) return format("{} min", seconds / 60);
@@ -53,7 +69,7 @@ std::string age_text(std::uint64_t seconds) {
 }
 
 std::string now_rfc3339() {
-    return utc(std::time(nullptr), "%Y-%m-%dT%H:%M:%SZ");
+    return json_time(std::time(nullptr));
 }
 
 }  // namespace walden::commands

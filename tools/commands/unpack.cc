@@ -1,10 +1,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/text.h"
 #include "vault/object_storage.h"
 
@@ -78,7 +78,7 @@ void write_output(const std::string& path, ByteView plain) {
 
 int unpack(const cli::Common& common, const UnpackOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    const cli::Session session(config, config.fetch.deadline, open_any_store);
+    const cli::Session session(config, cli::typed(config.fetch.deadline), storage::all_stores());
     const auto object = read_file(options.path, vault::ObjectStorage::object_size_max);
     if (!object) throw Error(ErrorKind::not_found, format("there is no file \"{}\"", options.path));
     const Bytes plain = in_context([&] { return format("unpack \"{}\"", options.path); },

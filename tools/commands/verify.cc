@@ -1,11 +1,11 @@
 #include "base/format.h"
 #include "inspect/verifier.h"
 #include "pg/control_file.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/codec_text.h"
 #include "tools/commands/text.h"
 
@@ -83,7 +83,8 @@ void print_as_json(const inspect::VerifyReport& report, bool is_shallow) {
 int verify(const cli::Common& common, const VerifyOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     // A verification may take hours; every single request still has its own end.
-    const cli::Session session(config, std::chrono::hours(24 * 7), open_any_store);
+    const cli::Session session(config, cli::typed(std::chrono::hours(24 * 7)),
+                               storage::all_stores());
     inspect::VerifyReport report;
     report.problems = inspect::verify_repository(session.storage());
     for (const std::uint64_t system : session.systems_in_store()) {

@@ -7,6 +7,9 @@
 #include "tools/config/toml_file.h"
 #include "vault/layout.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 
@@ -103,7 +106,7 @@ Config parse_config(std::string_view text, const std::string& path) {
     try {
         read_settings(parse_toml(text), settings(), config);
     } catch (const TomlFault& fault) {
-        throw fault_error(path, fault.line, fault.complaint);
+        throw fault_error(path, fault.line, fault.complaint).with_hint(fault.hint);
     } catch (const ConfigFault& fault) {
         if (!fault.complaint.empty())
             throw fault_error(path, fault.line, format("{} {}", fault.name, fault.complaint));
@@ -125,11 +128,17 @@ Config read_config(const std::string& path) {
     try {
         text = read_file(chosen, config_size_max);
     } catch (Error& error) {
-        throw Error(ErrorKind::usage, format("configuration: {}", error.message()));
+        const bool is_denied = ::access(chosen.c_str(), R_OK) != 0 && errno == EACCES;
+        throw Error(ErrorKind::usage, format("configuration: {}", error.message()))
+            .with_hint(is_denied ? "Run this as the user of the server, who must be able to read "
+                                   "it: \"sudo -u postgres walden ...\"."
+                                 : "");
     }
     if (!text)
         throw Error(ErrorKind::usage, format("there is no configuration \"{}\"", chosen))
-            .with_hint("Name one with --config or WALDEN_CONFIG.");
+            .with_hint(
+                "Name one with --config or WALDEN_CONFIG. man walden.toml shows the four lines "
+                "that it needs.");
     // The agent leaves the directory that a relative path begins at.
     if (chosen.front() != '/') {
         std::error_code unknown;

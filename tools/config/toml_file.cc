@@ -70,13 +70,43 @@ void require_plain_lines(std::string_view text) {
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::string_view line = text.substr(0, text.find('\n'));
         if (line.find('\0') != std::string_view::npos)
-            throw TomlFault{number, "configuration contains a zero byte"};
+            throw TomlFault{number, "configuration contains a zero byte", ""};
         if (line.size() > line_size_max)
-            throw TomlFault{number, format("line is longer than {} bytes", line_size_max)};
+            throw TomlFault{number, format("line is longer than {} bytes", line_size_max), ""};
         const std::string_view fault = find_fault(line);
-        if (!fault.empty()) throw TomlFault{number, std::string(fault)};
+        if (!fault.empty()) throw TomlFault{number, std::string(fault), ""};
         text.remove_prefix(std::min(text.size(), line.size() + 1));
     }
+}
+
+std::string_view line_of(std::string_view text, std::size_t number) {
+    for (; number > 1; --number) {
+        const std::size_t end = text.find('\n');
+        if (end == std::string_view::npos) return "";
+        text.remove_prefix(end + 1);
+    }
+    return text.substr(0, text.find_first_of("\r\n"));
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+std::string_view without_comment(std::string_view text) {
+    return text.substr(0, text.find('#'));
+}
+
+/// The mistake that most of those make who write TOML for the first time: a text without quotes.
+std::string quotes_hint(std::string_view line) {
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) return "";
+    const std::string_view name = trimmed(line.substr(0, equals));
+    const std::string_view value = trimmed(without_comment(line.substr(equals + 1)));
+    if (name.empty() || value.empty() || value.find_first_of("\"'[]{}\\") != std::string_view::npos)
+        return "";
+    return format("Texts need quotes: {} = \"{}\"", name, value);
 }
 
 ConfigTable table_of(const toml::table& table, std::size_t depth);
@@ -111,9 +141,10 @@ ConfigTable parse_toml(std::string_view text) {
     try {
         return table_of(toml::parse(text), 0);
     } catch (const toml::parse_error& error) {
-        throw TomlFault{error.source().begin.line, std::string(error.description())};
+        throw TomlFault{error.source().begin.line, std::string(error.description()),
+                        quotes_hint(line_of(text, error.source().begin.line))};
     } catch (const std::logic_error& error) {
-        throw TomlFault{0, format("configuration is {}", error.what())};
+        throw TomlFault{0, format("configuration is {}", error.what()), ""};
     }
 }
 

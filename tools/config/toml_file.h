@@ -13,6 +13,7 @@ namespace walden::cli {
 struct TomlFault {
     std::size_t line = 0;  ///< from 1; 0 if it is not known
     std::string complaint;
+    std::string hint;  ///< what to write instead; empty if that is not known
 };
 
 /// The sections and values of a file, at most eight deep: what lies deeper has no type. Throws

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 namespace walden::codec::page_codec {
 
@@ -96,6 +97,82 @@ bool join_item(std::byte* item, std::uint32_t length, std::uint16_t info, UnitMo
     return true;
 }
 
+/// Whether items of a shape need nothing looked at one by one: a tuple id, a key of the usual size,
+/// no padding.
+bool is_simple(const IndexShape& shape, const IndexModel& model) {
+    const std::uint32_t length = length_in(shape.pointer);
+    return model.usual_size > 0 && length == index_header_size + model.usual_size &&
+           length % item_alignment == 0 && (shape.info & alternative_bit) == 0;
+}
+
+/// The keys of a run, of a size that the compiler knows where that is a common one.
+template <class Move>
+void with_key_size(std::size_t size, const Move& move) {
+    switch (size) {
+        case 8: return move(std::integral_constant<std::size_t, 8>());
+        case 16: return move(std::integral_constant<std::size_t, 16>());
+        case 24: return move(std::integral_constant<std::size_t, 24>());
+        default: return move(size);
+    }
+}
+
+void copy_key(std::byte* to, const std::byte* from, std::size_t size) {
+    copy_exactly(to, from, size);
+}
+
+template <std::size_t Size>
+void copy_key(std::byte* to, const std::byte* from, std::integral_constant<std::size_t, Size>) {
+    std::memcpy(to, from, Size);
+}
+
+/// Items `first` to `first + count` of the order, all of one simple shape.
+void split_run(const PageFrame& frame, std::uint32_t first, std::uint32_t count, UnitModel& model,
+               IndexMemory& memory) {
+    const std::uint32_t size = model.index.usual_size;
+    std::byte* tid = model.streams.tids.extend(std::size_t{count} * tid_size);
+    std::byte* key = model.streams.usual_keys.extend(std::size_t{count} * size);
+    with_key_size(size, [&](auto key_size) {
+        for (std::uint32_t i = first; i < first + count; ++i, tid += tid_size, key += key_size) {
+            const std::byte* const item = frame.item(i);
+            store_le<std::uint32_t>(tid, load_block(item));
+            std::memcpy(tid + 4, item + 4, 2);
+            copy_key(key, item + index_header_size, key_size);
+        }
+    });
+    memory = {frame.item(first + count - 1) + index_header_size, size};
+}
+
+bool join_run(const PageFrame& frame, std::uint32_t first, std::uint32_t count, std::uint16_t info,
+              UnitModel& model, IndexMemory& memory) {
+    const std::uint32_t size = model.index.usual_size;
+    const std::byte* tid = model.streams.tids.take(std::size_t{count} * tid_size);
+    const std::byte* key = model.streams.usual_keys.take(std::size_t{count} * size);
+    if (tid == nullptr || key == nullptr) return false;
+    with_key_size(size, [&](auto key_size) {
+        for (std::uint32_t i = first; i < first + count; ++i, tid += tid_size, key += key_size) {
+            std::byte* const item = frame.item(i);
+            store_le<std::uint64_t>(item, std::rotl(load_le<std::uint32_t>(tid), 16) |
+                                              std::uint64_t{load_le<std::uint16_t>(tid + 4)} << 32 |
+                                              std::uint64_t{info} << 48);
+            copy_key(item + index_header_size, key, key_size);
+        }
+    });
+    memory = {frame.item(first + count - 1) + index_header_size, size};
+    return true;
+}
+
+/// How many items from the order's `first` on have the shape, the line pointers from `pointer` on
+/// being theirs.
+std::uint32_t count_run(const PageFrame& frame, std::uint32_t pointer, std::uint32_t first,
+                        const IndexShape& shape) {
+    std::uint32_t count = 1;
+    while (pointer + count < frame.count &&
+           without_offset(load_pointer(frame.page, pointer + count)) == shape.pointer &&
+           load_le<std::uint16_t>(frame.item(first + count) + info_at) == shape.info)
+        ++count;
+    return count;
+}
+
 std::size_t find_shape(const IndexShape& shape, std::vector<IndexShape>& known,
                        ShapeFinder<IndexShape>& finder) {
     return finder.find(
@@ -114,7 +191,101 @@ void split_codes(PageFrame& frame, const std::byte* codes, Stream& stream) {
     copy_exactly(stream.extend(size), codes, size);
 }
 
+/// The items of one page.
+class IndexSplitter {
+public:
+    IndexSplitter(PageFrame& frame, UnitModel& model, ShapeFinder<IndexShape>& shapes,
+                  IndexMemory& memory)
+        : frame_(frame), model_(model), shapes_(shapes), memory_(memory) {}
+
+    void split();
+
+private:
+    void split_pointer(std::uint32_t pointer);
+    void split_odd(std::uint32_t pointer);
+    void split_known(const IndexShape& shape, std::size_t number);
+    void note_padding(std::uint32_t size);
+
+    PageFrame& frame_;
+    UnitModel& model_;
+    ShapeFinder<IndexShape>& shapes_;
+    IndexMemory& memory_;
+    std::uint32_t pointer_ = 0;   ///< the line pointer that is next, ...
+    std::uint32_t item_ = 0;      ///< ... and its item in the order, if it has one
+    std::uint64_t paddings_ = 0;  ///< not 0 if any byte between items is not
+    std::array<std::byte, items_max> codes_;
+};
+
+void IndexSplitter::split_pointer(std::uint32_t pointer) {
+    codes_[pointer_] = std::byte{odd_index_pointer};
+    store_le<std::uint32_t>(model_.streams.odd_pointers.extend(pointer_size), pointer);
+    ++pointer_;
+}
+
+void IndexSplitter::note_padding(std::uint32_t size) {
+    const std::uint32_t padding = frame_.order.sizes.data()[item_] - size;
+    frame_.paddings.data()[item_] = static_cast<std::uint8_t>(padding);
+    paddings_ |= padding_of(frame_.item_end(item_), padding);
+}
+
+void IndexSplitter::split_odd(std::uint32_t pointer) {
+    const std::uint32_t length = length_in(pointer);
+    note_padding(length);
+    codes_[pointer_] = std::byte{odd_index_item};
+    store_le<std::uint32_t>(model_.streams.odd_pointers.extend(pointer_size),
+                            without_offset(pointer));
+    copy_exactly(model_.streams.odd_items.extend(length), frame_.item(item_), length);
+    ++pointer_;
+    ++item_;
+}
+
+void IndexSplitter::split_known(const IndexShape& shape, std::size_t number) {
+    std::uint32_t count = 1;
+    if (is_simple(shape, model_.index)) {
+        count = count_run(frame_, pointer_, item_, shape);
+        split_run(frame_, item_, count, model_, memory_);
+        std::memset(frame_.paddings.data() + item_, 0, count);
+    } else {
+        const std::byte* const item = frame_.item(item_);
+        const IndexItem parts = parts_of(item, length_in(shape.pointer));
+        note_padding(parts.size);
+        split_item(item, parts, model_, memory_);
+    }
+    std::memset(codes_.data() + pointer_, static_cast<int>(number + first_index_code), count);
+    pointer_ += count;
+    item_ += count;
+}
+
+void IndexSplitter::split() {
+    while (pointer_ < frame_.count) {
+        const std::uint32_t pointer = load_pointer(frame_.page, pointer_);
+        const std::uint32_t length = length_in(pointer);
+        if (length == 0) {
+            split_pointer(pointer);
+            continue;
+        }
+        if (length < index_header_size) {
+            split_odd(pointer);
+            continue;
+        }
+        const IndexShape shape{without_offset(pointer),
+                               load_le<std::uint16_t>(frame_.item(item_) + info_at)};
+        const std::size_t number = find_shape(shape, model_.index_shapes, shapes_);
+        if (number == shapes_max)
+            split_odd(pointer);
+        else
+            split_known(shape, number);
+    }
+    if (paddings_ != 0) frame_.code |= has_paddings;
+    split_codes(frame_, codes_.data(), model_.streams.index_codes);
+}
+
 }  // namespace
+
+void split_index_items(PageFrame& frame, UnitModel& model, ShapeFinder<IndexShape>& shapes,
+                       IndexMemory& memory) {
+    IndexSplitter(frame, model, shapes, memory).split();
+}
 
 std::uint32_t count_shared(const std::byte* key, std::uint32_t size, const IndexMemory& before) {
     const std::uint32_t most = std::min({size, before.key_size, shared_max});
@@ -127,52 +298,6 @@ std::uint32_t count_shared(const std::byte* key, std::uint32_t size, const Index
     }
     while (shared < most && key[shared] == before.key[shared]) ++shared;
     return shared;
-}
-
-void split_index_items(PageFrame& frame, UnitModel& model, ShapeFinder<IndexShape>& shapes,
-                       IndexMemory& memory) {
-    UnitStreams& streams = model.streams;
-    std::array<std::byte, items_max> codes;
-    std::uint64_t paddings = 0;
-    std::uint32_t item_number = 0;
-    std::size_t code = first_index_code;
-    for (std::uint32_t i = 0; i < frame.count; ++i) {
-        const std::uint32_t pointer = load_pointer(frame.page, i);
-        const std::uint32_t length = length_in(pointer);
-        if (length == 0) {
-            codes[i] = std::byte{odd_index_pointer};
-            store_le<std::uint32_t>(streams.odd_pointers.extend(pointer_size), pointer);
-            continue;
-        }
-        const std::byte* const item = frame.item(item_number);
-        IndexItem parts{.size = length};
-        std::size_t number = shapes_max;
-        if (length >= index_header_size) {
-            parts = parts_of(item, length);
-            const IndexShape shape{without_offset(pointer), load_le<std::uint16_t>(item + info_at)};
-            const bool repeats = code - first_index_code < model.index_shapes.size() &&
-                                 model.index_shapes.data()[code - first_index_code] == shape;
-            number =
-                repeats ? code - first_index_code : find_shape(shape, model.index_shapes, shapes);
-        }
-        if (number == shapes_max) parts.size = length;
-        const std::uint32_t padding = frame.order.sizes.data()[item_number] - parts.size;
-        frame.paddings.data()[item_number] = static_cast<std::uint8_t>(padding);
-        paddings |= padding_of(frame.item_end(item_number), padding);
-        ++item_number;
-        if (number == shapes_max) {
-            codes[i] = std::byte{odd_index_item};
-            store_le<std::uint32_t>(streams.odd_pointers.extend(pointer_size),
-                                    without_offset(pointer));
-            copy_exactly(streams.odd_items.extend(length), item, length);
-            continue;
-        }
-        code = number + first_index_code;
-        codes[i] = static_cast<std::byte>(code);
-        split_item(item, parts, model, memory);
-    }
-    if (paddings != 0) frame.code |= has_paddings;
-    split_codes(frame, codes.data(), streams.index_codes);
 }
 
 namespace {
@@ -199,26 +324,53 @@ bool join_pointers(PageFrame& frame, const std::byte* codes, UnitModel& model) {
     return true;
 }
 
+bool join_odd(const PageFrame& frame, std::uint32_t item, std::uint32_t length, Stream& items) {
+    const std::byte* const taken = items.take(length);
+    if (taken == nullptr) return false;
+    copy_exactly(frame.item(item), taken, length);
+    return true;
+}
+
+/// How many of `count` codes are the first one.
+std::uint32_t count_equal(const std::byte* codes, std::uint32_t count) {
+    std::uint32_t equal = 1;
+    while (equal < count && codes[equal] == codes[0]) ++equal;
+    return equal;
+}
+
 bool join_items(PageFrame& frame, const std::byte* codes, UnitModel& model, IndexMemory& memory) {
-    std::uint32_t item_number = 0;
-    for (std::uint32_t i = 0; i < frame.count; ++i) {
+    std::uint32_t item = 0;
+    for (std::uint32_t i = 0; i < frame.count;) {
         const std::size_t code = std::to_integer<std::size_t>(codes[i]);
-        if (code == odd_index_pointer) continue;
-        std::byte* const item = frame.item(item_number);
-        const std::uint32_t length = length_in(load_pointer(frame.page, i));
-        store_le<std::uint64_t>(frame.item_end(item_number) - 8, 0);
-        IndexItem parts{.size = length};
-        if (code == odd_index_item) {
-            const std::byte* const taken = model.streams.odd_items.take(length);
-            if (taken == nullptr) return false;
-            copy_exactly(item, taken, length);
-        } else {
-            const std::uint16_t info = model.index_shapes.data()[code - first_index_code].info;
-            if (!join_item(item, length, info, model, memory, parts)) return false;
+        if (code == odd_index_pointer) {
+            ++i;
+            continue;
         }
-        frame.paddings.data()[item_number] =
-            static_cast<std::uint8_t>(frame.order.sizes.data()[item_number] - parts.size);
-        ++item_number;
+        if (code != odd_index_item) {
+            const IndexShape& shape = model.index_shapes.data()[code - first_index_code];
+            if (is_simple(shape, model.index)) {
+                const std::uint32_t count = count_equal(codes + i, frame.count - i);
+                if (!join_run(frame, item, count, shape.info, model, memory)) return false;
+                std::memset(frame.paddings.data() + item, 0, count);
+                item += count;
+                i += count;
+                continue;
+            }
+        }
+        const std::uint32_t length = length_in(load_pointer(frame.page, i));
+        store_le<std::uint64_t>(frame.item_end(item) - 8, 0);
+        IndexItem parts{.size = length};
+        const bool is_there =
+            code == odd_index_item
+                ? join_odd(frame, item, length, model.streams.odd_items)
+                : join_item(frame.item(item), length,
+                            model.index_shapes.data()[code - first_index_code].info, model, memory,
+                            parts);
+        if (!is_there) return false;
+        frame.paddings.data()[item] =
+            static_cast<std::uint8_t>(frame.order.sizes.data()[item] - parts.size);
+        ++item;
+        ++i;
     }
     return true;
 }

@@ -1,8 +1,8 @@
 #include "archive/line_backfill.h"
 #include "base/format.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,8 +1,8 @@
 #include "archive/archiver.h"
 #include "base/parallel.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 

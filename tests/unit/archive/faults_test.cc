@@ -2,10 +2,10 @@
 // to 7; faults 1 to 3, 14).
 #include "base/file.h"
 #include "base/format.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 

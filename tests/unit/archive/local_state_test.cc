@@ -1,9 +1,9 @@
 #include "archive/local_state.h"
 
 #include "base/file.h"
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
@@ -38,8 +38,8 @@ LocalState make(const ScratchDirectory& scratch) {
 }
 
 bool is_fresh(const LocalState& state, const LocalState& before) {
-    return state.instance() != before.instance() &&
-           state.membership(1) == 0 && !state.last_archived();
+    return state.instance() != before.instance() && state.membership(1) == 0 &&
+           !state.last_archived();
 }
 
 }  // namespace

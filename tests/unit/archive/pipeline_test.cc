@@ -1,11 +1,12 @@
 #include "archive/pipeline.h"
 
 #include "base/file.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
+#include "storage/wrappers/forwarding_storage.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -108,9 +109,9 @@ std::vector<WalFile> part(const std::vector<WalFile>& files, std::size_t from, s
 }
 
 /// Keeps each put of an entry waiting until told, and notes in which order they came.
-class HeldStorage final : public vault::ObjectStorage {
+class HeldStorage final : public storage::ForwardingStorage {
 public:
-    explicit HeldStorage(vault::ObjectStorage& inner) : inner_(inner) {}
+    explicit HeldStorage(vault::ObjectStorage& inner) : ForwardingStorage(inner) {}
 
     PutOutcome put_new(const std::string& key, ByteView body) override {
         if (key.find("/wal/") != std::string::npos) {
@@ -120,30 +121,10 @@ public:
             REQUIRE(changed_.wait_until(lock, patience(),
                                         [&] { return released_.count(base_name(key)) > 0; }));
         }
-        return inner_.put_new(key, body);
+        return inner().put_new(key, body);
     }
-
-    bool get(const std::string& key, Bytes& out) override { return inner_.get(key, out); }
-
-    bool get_range(const std::string& key, std::uint64_t offset, std::size_t size,
-                   Bytes& out) override {
-        return inner_.get_range(key, offset, size, out);
-    }
-
-    std::optional<vault::ObjectInfo> stat(const std::string& key) override {
-        return inner_.stat(key);
-    }
-
-    void list(const std::string& prefix, const std::string& start_after,
-              const std::function<bool(const vault::ObjectInfo&)>& visit) override {
-        inner_.list(prefix, start_after, visit);
-    }
-
-    void remove(std::span<const std::string> keys) override { inner_.remove(keys); }
 
     [[nodiscard]] bool is_durable_once_visible() const override { return true; }
-
-    [[nodiscard]] std::string describe() const override { return inner_.describe(); }
 
     void release(const std::string& name) {
         const std::lock_guard lock(mutex_);
@@ -158,7 +139,6 @@ public:
     }
 
 private:
-    vault::ObjectStorage& inner_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<std::string> begun_;

@@ -146,7 +146,7 @@ public:
         const vault::BackupOutcome& outcome) const {
         const testing::ScratchDirectory scratch;
         const std::uint32_t page_size = outcome.commit->format.page_size;
-        restore::FileWindow window(store_, page_size, 2);
+        restore::FileWindow window(store_, page_size, 2, restore::PresentFiles::none);
         vault::BackupIndexReader index(store_, outcome.id, outcome.index, page_size);
         while (const auto entry = index.next()) {
             const std::string path = scratch.path() + "/" + entry->path;

@@ -1,7 +1,7 @@
 // Backups that read what WAL names.
 #include "backup_fixture.h"
-#include "storage/memory/memory_storage.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 

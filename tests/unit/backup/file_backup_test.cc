@@ -1,7 +1,7 @@
 #include "backup_fixture.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 

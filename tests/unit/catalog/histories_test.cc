@@ -1,6 +1,6 @@
 #include "catalog/histories.h"
 
-#include "storage/wrappers/counting_storage.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
 #include "support/inspected_archive.h"
 

@@ -1,7 +1,7 @@
 #include "catalog/survey.h"
 
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
+#include "support/counting_storage.h"
+#include "support/faulty_storage.h"
 #include "support/inspected_archive.h"
 
 #include <catch2/catch.hpp>

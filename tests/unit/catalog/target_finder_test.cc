@@ -2,11 +2,11 @@
 
 #include "catalog/histories.h"
 #include "catalog/stored_lines.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 

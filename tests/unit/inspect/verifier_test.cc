@@ -1,8 +1,9 @@
 #include "inspect/verifier.h"
 
 #include "base/format.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
+#include "storage/wrappers/forwarding_storage.h"
+#include "support/counting_storage.h"
+#include "support/faulty_storage.h"
 #include "support/inspected_archive.h"
 #include "vault/repository.h"
 
@@ -21,31 +22,16 @@ using storage::MemoryStorage;
 namespace {
 
 /// Publishes something in the middle of each listing: before half of the objects are visited.
-class BusyStorage final : public vault::ObjectStorage {
+class BusyStorage final : public storage::ForwardingStorage {
 public:
     BusyStorage(ObjectStorage& inner, std::function<void()> work)
-        : inner_(inner), work_(std::move(work)) {}
-
-    PutOutcome put_new(const std::string& key, ByteView body) override {
-        return inner_.put_new(key, body);
-    }
-
-    bool get(const std::string& key, Bytes& out) override { return inner_.get(key, out); }
-
-    bool get_range(const std::string& key, std::uint64_t offset, std::size_t size,
-                   Bytes& out) override {
-        return inner_.get_range(key, offset, size, out);
-    }
-
-    std::optional<vault::ObjectInfo> stat(const std::string& key) override {
-        return inner_.stat(key);
-    }
+        : ForwardingStorage(inner), work_(std::move(work)) {}
 
     void list(const std::string& prefix, const std::string& start_after,
               const std::function<bool(const vault::ObjectInfo&)>& visit) override {
         // Half from before, half from after: what a listing page by page may show.
         std::vector<vault::ObjectInfo> before;
-        inner_.list(prefix, start_after, [&](const vault::ObjectInfo& info) {
+        inner().list(prefix, start_after, [&](const vault::ObjectInfo& info) {
             before.push_back(info);
             return true;
         });
@@ -53,15 +39,10 @@ public:
         work_();
         for (const vault::ObjectInfo& info : before)
             if (!visit(info)) return;
-        inner_.list(prefix, before.empty() ? start_after : before.back().key, visit);
+        inner().list(prefix, before.empty() ? start_after : before.back().key, visit);
     }
 
-    void remove(std::span<const std::string> keys) override { inner_.remove(keys); }
-
-    std::string describe() const override { return inner_.describe(); }
-
 private:
-    ObjectStorage& inner_;
     std::function<void()> work_;
 };
 

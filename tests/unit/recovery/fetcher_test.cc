@@ -1,10 +1,10 @@
 #include "recovery/fetcher.h"
 
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -142,6 +142,22 @@ TEST_CASE("a segment that a later one has overtaken is waited for", "[recovery]"
     }
     REQUIRE(file.has_value());
     CHECK(equal(file->bytes, a.files[name]));
+}
+
+TEST_CASE("a hole whose neighbour was written long ago is not waited for", "[recovery]") {
+    Archive a;
+    a.remove(a.entry_key(a.fork.parent[0].name));
+    const std::string later = a.entry_key(a.fork.parent[1].name);
+    vault::Entry entry = a.vault.entries().find(later)->entry;
+    entry.writer.time -= 3600;
+    a.remove(later);
+    a.vault.entries().publish(later, entry);
+    // Far longer than a test may take.
+    const recovery::Fetcher fetcher(a.vault, {.system_identifier = test_system,
+                                              .segment_size = test_segment_size,
+                                              .hole_patience = std::chrono::hours(1)});
+    CHECK(kind_of([&] { static_cast<void>(fetcher.fetch(a.fork.parent[0].name)); }) ==
+          ErrorKind::corrupt);
 }
 
 TEST_CASE("a segment missing before a switch point is a hole, not the end of WAL", "[recovery]") {

@@ -1,7 +1,7 @@
 #include "recovery/kept_source.h"
 
-#include "storage/memory/memory_storage.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 #include "support/served_recovery.h"
 
 #include <catch2/catch.hpp>

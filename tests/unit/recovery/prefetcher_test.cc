@@ -1,11 +1,11 @@
 #include "recovery/prefetcher.h"
 
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/archive_fixture.h"
+#include "support/counting_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
 #include "support/gated_storage.h"
+#include "support/memory_storage.h"
 #include "support/served_recovery.h"
 
 #include <catch2/catch.hpp>

@@ -1,10 +1,10 @@
 #include "tests/support/storage_contract.h"
 
-#include "storage/memory/memory_storage.h"
 #include "storage/posix/posix_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "storage/wrappers/retrying_storage.h"
+#include "support/counting_storage.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 #include "tests/support/scratch_directory.h"
 
 #include <catch2/catch.hpp>
@@ -64,14 +64,10 @@ public:
 
 private:
     /// torn_read damages a get silently, which no retry can notice; so it only reaches listings.
-    class ListingsTorn : public ObjectStorage {
+    class ListingsTorn : public ForwardingStorage {
     public:
         ListingsTorn(ObjectStorage& calm, ObjectStorage& troubled)
-            : calm_(calm), troubled_(troubled) {}
-
-        PutOutcome put_new(const std::string& key, ByteView body) override {
-            return troubled_.put_new(key, body);
-        }
+            : ForwardingStorage(troubled), calm_(calm) {}
 
         bool get(const std::string& key, Bytes& out) override { return calm_.get(key, out); }
 
@@ -80,22 +76,8 @@ private:
             return calm_.get_range(key, offset, size, out);
         }
 
-        std::optional<vault::ObjectInfo> stat(const std::string& key) override {
-            return troubled_.stat(key);
-        }
-
-        void list(const std::string& prefix, const std::string& start_after,
-                  const std::function<bool(const vault::ObjectInfo&)>& visit) override {
-            troubled_.list(prefix, start_after, visit);
-        }
-
-        void remove(std::span<const std::string> keys) override { troubled_.remove(keys); }
-
-        [[nodiscard]] std::string describe() const override { return calm_.describe(); }
-
     private:
         ObjectStorage& calm_;
-        ObjectStorage& troubled_;
     };
 
     MemoryStorage memory_;

@@ -1,8 +1,8 @@
 #include "base/format.h"
-#include "storage/memory/memory_storage.h"
-#include "storage/wrappers/counting_storage.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "storage/wrappers/retrying_storage.h"
+#include "support/counting_storage.h"
+#include "support/faulty_storage.h"
+#include "support/memory_storage.h"
 
 #include <catch2/catch.hpp>
 
@@ -110,34 +110,22 @@ TEST_CASE("what is unavailable is tried again, and the observer is told", "[stor
 TEST_CASE("a store that says when to come back is not asked earlier (fault 3)",
           "[storage][retry]") {
     /// Throttles its first calls, the later ones with a longer wait.
-    class ThrottledStorage : public vault::ObjectStorage {
+    class ThrottledStorage : public ForwardingStorage {
     public:
-        PutOutcome put_new(const std::string&, ByteView) override { return PutOutcome::created; }
+        using ForwardingStorage::ForwardingStorage;
 
-        bool get(const std::string&, Bytes&) override { return true; }
-
-        bool get_range(const std::string&, std::uint64_t, std::size_t, Bytes&) override {
-            return true;
-        }
-
-        std::optional<ObjectInfo> stat(const std::string&) override {
-            if (delays.empty()) return std::nullopt;
+        std::optional<ObjectInfo> stat(const std::string& key) override {
+            if (delays.empty()) return inner().stat(key);
             const auto delay = delays.front();
             delays.erase(delays.begin());
             throw Error(ErrorKind::unavailable, "slow down").with_retry_after(delay);
         }
 
-        void list(const std::string&, const std::string&,
-                  const std::function<bool(const ObjectInfo&)>&) override {}
-
-        void remove(std::span<const std::string>) override {}
-
-        [[nodiscard]] std::string describe() const override { return "throttled"; }
-
         std::vector<std::chrono::milliseconds> delays;
     };
 
-    ThrottledStorage throttled;
+    MemoryStorage memory;
+    ThrottledStorage throttled(memory);
     TestTime time;
     throttled.delays = {3000ms, 1ms};
     RetryingStorage retrying(throttled, time.options());

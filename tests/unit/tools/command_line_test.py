@@ -4,6 +4,7 @@
 usage: command_line_test.py WALDEN
 """
 
+import json
 import subprocess
 import sys
 
@@ -20,6 +21,13 @@ WRONG = {
     ("adopt",): ("--timeline", "--help"),
     ("adopt", "--timeline", "0"): ("--timeline", "--help"),
     ("keys", "add", "--bundle", "all"): ("--bundle", "--help"),
+    # Neither needs a configuration to be wrong.
+    ("keys", "add"): ("name either --key-file or --passphrase", "walden keys add --key-file FILE"),
+    ("stauts",): ('Did you mean "walden status"?', '"walden --help"'),
+    ("chekc",): ('Did you mean "walden check"?',),
+    ("version",): ('Did you mean "walden --version"?',),
+    ("wal-push",): ('Did you mean "walden push"?',),
+    ("keys", "lits"): ('Did you mean "walden keys list"?',),
 }
 
 
@@ -36,6 +44,11 @@ def main():
         done = subprocess.run([sys.argv[1], *arguments], check=False, text=True, capture_output=True)
         if done.returncode != 0 or not done.stdout or done.stderr:
             failures.append(f"walden {' '.join(arguments)}: {done}")
+    done = subprocess.run([sys.argv[1], "--config", "/nowhere.toml", "info", "--json"], check=False,
+                          text=True, capture_output=True)
+    report = json.loads(done.stdout)
+    if done.returncode != 1 or report["schema"] != 1 or report["error"]["kind"] != "usage":
+        failures.append(f"info --json without a configuration prints an object: {done}")
     print("\n".join(failures) or f"{len(WRONG)} wrong command lines, each explained")
     return 1 if failures else 0
 

@@ -421,3 +421,14 @@ TEST_CASE("another byte in the file is another configuration to the agent", "[co
     CHECK(parse(minimal).digest == config.digest);
     CHECK(parse(std::string(minimal) + "\n").digest != config.digest);
 }
+
+TEST_CASE("a text without quotes is explained", "[config]") {
+    const auto hint = [](const std::string& line) {
+        const auto error = error_of([&] { static_cast<void>(parse(minimal + line + "\n")); });
+        return error ? error->hint() : std::string("accepted");
+    };
+    CHECK(hint("state_dir = /var/lib/x  # here") ==
+          "Texts need quotes: state_dir = \"/var/lib/x\"");
+    CHECK(hint("store.region = file") == "Texts need quotes: store.region = \"file\"");
+    CHECK(hint("store.region = \"file") == "");
+}

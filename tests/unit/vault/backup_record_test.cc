@@ -1,8 +1,8 @@
 #include "vault/backup_record.h"
 
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "support/memory_storage.h"
 #include "vault/backup_store.h"
 
 #include <catch2/catch.hpp>

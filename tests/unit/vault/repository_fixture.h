@@ -1,8 +1,8 @@
 // A repository with a few holders of keys, for the tests of Repository and of rotation.
 #pragma once
 
-#include "storage/memory/memory_storage.h"
 #include "support/archive_fixture.h"
+#include "support/memory_storage.h"
 #include "vault/repository.h"
 
 #include <string>

@@ -1,7 +1,7 @@
 #include "base/hash.h"
 #include "repository_fixture.h"
-#include "storage/wrappers/faulty_storage.h"
 #include "support/errors.h"
+#include "support/faulty_storage.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,9 +1,10 @@
 // walden check: is everything such that the archive will restore this server?
 #include "base/format.h"
+#include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/commands/all_commands.h"
-#include "tools/commands/any_store.h"
 #include "tools/commands/check/checker.h"
+#include "tools/commands/state_place.h"
 #include "tools/commands/text.h"
 
 #include <algorithm>
@@ -32,21 +33,27 @@ void print_text(const std::vector<Finding>& findings) {
 void print_as_json(const std::vector<Finding>& findings, bool is_good) {
     cli::Json all = cli::Json::array();
     for (const Finding& finding : findings)
-        all.push_back(
-            {{"level", to_string(finding.level)}, {"text", finding.text}, {"hint", finding.hint}});
+        all.push_back({{"id", finding.id},
+                       {"level", to_string(finding.level)},
+                       {"text", finding.text},
+                       {"hint", finding.hint}});
     cli::print_json({{"ok", is_good}, {"findings", all}});
 }
 
 int check(const cli::Common& common, const CheckOptions& options) {
     Checker checker;
-    checker.group([&] {
+    checker.group("repository", [&] {
         const cli::Config config = cli::read_config(common.config_path);
-        const cli::Session session(config, config.archive.deadline, open_any_store);
-        checker.ok(format("repository {}", to_hex(session.repository().descriptor().id)));
-        checker.group([&] { check_keys(session, checker); });
-        checker.group([&] { check_store(session, checker); });
-        checker.group([&] { check_archive(session, options, checker); });
-        if (options.asks_server) checker.group([&] { check_server(session, options, checker); });
+        checker.group("state", [&] { require_state_directory(config); });
+        const cli::Session session(config, cli::typed(config.archive.deadline),
+                                   storage::all_stores());
+        checker.ok("repository",
+                   format("repository {}", to_hex(session.repository().descriptor().id)));
+        checker.group("keys", [&] { check_keys(session, checker); });
+        checker.group("store", [&] { check_store(session, checker); });
+        checker.group("archive", [&] { check_archive(session, options, checker); });
+        if (options.asks_server)
+            checker.group("server", [&] { check_server(session, options, checker); });
     });
     const auto& findings = checker.findings();
     const bool is_good = std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {

@@ -4,6 +4,7 @@
 #include "catalog/survey.h"
 #include "pg/recovery_start.h"
 #include "tools/commands/check/checker.h"
+#include "tools/commands/conflict_origin.h"
 #include "tools/commands/text.h"
 
 #include <algorithm>
@@ -27,6 +28,7 @@ void check_descent(const cli::Config& config, const catalog::ClusterSurvey& surv
     const wal::TimelineHistory* history = survey.history_of(target);
     if (history == nullptr && target != 1) {
         checker.problem(
+            "archive.descent",
             format("the archive has no history of timeline {} that can be read", target),
             "\"walden info\" lists its timelines; reading them takes a read key.");
         return;
@@ -39,14 +41,36 @@ void check_descent(const cli::Config& config, const catalog::ClusterSurvey& surv
              start->minimum_recovery ? std::optional<wal::Lsn>(minimum.lsn) : std::nullopt,
          .minimum_recovery_timeline = minimum.timeline});
     if (!problem)
-        checker.ok(format("recovery of \"{}\" can follow timeline {}", config.pgdata, target));
+        checker.ok("archive.descent",
+                   format("recovery of \"{}\" can follow timeline {}", config.pgdata, target));
     else if (start->mode == pg::RecoveryMode::none && wanted == 0)
-        checker.warning(format("recovery to the latest timeline does not follow this server: {}",
+        checker.warning("archive.descent",
+                        format("recovery to the latest timeline does not follow this server: {}",
                                problem->text),
                         format("If timeline {} took over, this server must not go on. {}", target,
                                problem->hint));
     else
-        checker.problem(problem->text, problem->hint);
+        checker.problem("archive.descent", problem->text, problem->hint);
+}
+
+void check_conflicts(const vault::ClusterVault& vault, const std::vector<std::string>& conflicts,
+                     Checker& checker) {
+    const auto origins = find_origins(vault, conflicts);
+    const auto one_count = static_cast<std::size_t>(
+        std::count(origins.begin(), origins.end(), ConflictOrigin::one_instance));
+    const std::size_t two_count = origins.size() - one_count;
+    if (one_count > 0)
+        checker.problem("archive.went_back",
+                        format("this server went back in time: it wrote {} anew that it had "
+                               "archived before",
+                               count_text(one_count, "file")),
+                        std::string(went_back_hint));
+    if (two_count > 0)
+        checker.problem(
+            "archive.conflicts",
+            format("{} written by two servers", count_text(two_count, "file was", "files were")),
+            "\"walden info\" lists them. Find the second server: a clone, or an old "
+            "primary that runs again. Stop it, or give it a cluster name of its own.");
 }
 
 }  // namespace
@@ -54,34 +78,38 @@ void check_descent(const cli::Config& config, const catalog::ClusterSurvey& surv
 void check_archive(const cli::Session& session, const CheckOptions& options, Checker& checker) {
     const vault::ClusterVault vault = session.open_cluster();
     const vault::ClusterIdentity identity = session.require_identity(vault);
-    checker.ok(format("cluster \"{}\" (system identifier {}) is registered",
-                      session.config().cluster, identity.system_identifier));
+    checker.ok("archive.registered", format("cluster \"{}\" (system identifier {}) is registered",
+                                            session.config().cluster, identity.system_identifier));
     const auto survey = catalog::survey_cluster(vault, identity.system_identifier);
     for (const auto& timeline : survey.timelines) {
         if (timeline.runs.size() > 1)
             checker.problem(
+                "archive.holes",
                 format("timeline {} has {} in the archive", timeline.timeline,
                        count_text(timeline.runs.size() - 1, "hole")),
                 "\"walden info\" shows them. A base backup taken after the last one makes "
                 "them harmless.");
         if (timeline.timeline > 1 && !timeline.has_history_file)
-            checker.problem(format("the history of timeline {} is missing", timeline.timeline), "");
+            checker.problem(
+                "archive.history",
+                format("the history of timeline {} is missing", timeline.timeline),
+                format("Nothing can be recovered along it. On a server that has the file, run "
+                       "\"walden push {}/pg_wal/{}.history\".",
+                       session.config().pgdata, wal::timeline_part(timeline.timeline)));
     }
     for (const auto& segment : survey.damaged)
-        checker.problem(format("{} was damaged when it was archived, at {}: {}", segment.file_name,
+        checker.problem("archive.damaged",
+                        format("{} was damaged when it was archived, at {}: {}", segment.file_name,
                                to_string(segment.stopped_at), segment.reason),
                         "No recovery can pass it: the damage was in pg_wal already. A base backup "
                         "taken after it makes it harmless. Look for failing memory or disks.");
-    checker.group(
-        [&] { check_descent(session.config(), survey, options.target_timeline, checker); });
+    checker.group("archive.descent", [&] {
+        check_descent(session.config(), survey, options.target_timeline, checker);
+    });
     for (const std::string& message : survey.unreadable)
-        checker.problem(message,
+        checker.problem("archive.unreadable", message,
                         "\"walden verify\" finds all that is damaged, man walden says what to do.");
-    if (!survey.conflicts.empty())
-        checker.problem(format("{} written by two servers",
-                               count_text(survey.conflicts.size(), "file was", "files were")),
-                        "\"walden info\" lists them. Find the second server: a clone, or an old "
-                        "primary that runs again.");
+    check_conflicts(vault, survey.conflicts, checker);
 }
 
 }  // namespace walden::commands

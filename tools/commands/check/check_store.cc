@@ -1,7 +1,8 @@
 #include "base/format.h"
 #include "base/random.h"
-#include "tools/commands/any_store.h"
+#include "storage/http/timestamps.h"
 #include "tools/commands/check/checker.h"
+#include "tools/commands/text.h"
 #include "vault/layout.h"
 
 #include <chrono>
@@ -23,43 +24,43 @@ void check_fencing(const cli::Session& session, Checker& checker) {
         storage.remove(keys);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::denied) throw;
-        checker.ok("this host may not delete from the store, as it should be");
+        checker.ok("store.removal", "this host cannot delete from the store, which is recommended");
     }
     if (is_fenced)
-        checker.ok(format("store {} can be written to and refuses to overwrite",
-                          session.config().store.url));
+        checker.ok("store.fencing", format("store {} can be written to and refuses to overwrite",
+                                           session.config().store.url));
     else
-        checker.problem("the store let an existing object be created again",
+        checker.problem("store.fencing", "the store let an existing object be created again",
                         "It cannot keep two servers from overwriting each other.");
 }
 
-/// Parts that somebody pays for and nobody sees.
-void check_uploads(const cli::Config& config, Checker& checker) {
-    const auto s3 = open_s3_store(config);
-    if (!s3) return;
+/// What somebody pays for and nobody sees.
+void check_leftovers(const cli::Session& session, Checker& checker) {
+    const storage::StoreKind& kind = session.store_kind();
+    if (kind.find_leftovers == nullptr) return;
     const auto yesterday = std::chrono::system_clock::now() - std::chrono::hours(24);
     std::size_t old_count = 0;
     std::string example;
-    for (const storage::s3::Upload& upload : s3->list_unfinished_uploads()) {
-        if (upload.started > yesterday) continue;
+    for (const storage::Leftover& leftover : kind.find_leftovers(session.config().store)) {
+        if (leftover.begun > yesterday) continue;
         ++old_count;
-        example = format("{} of {}", upload.key, storage::s3::iso_time(upload.started));
+        example = format("{} of {}", leftover.key, storage::iso_time(leftover.begun));
     }
     if (old_count == 0)
-        checker.ok("no multipart upload was left unfinished for more than a day");
+        checker.ok("store.leftovers", format("no {} is older than a day", kind.leftover_name));
     else
         checker.warning(
-            format("{} multipart upload{} unfinished for more than a day, such as {}", old_count,
-                   old_count == 1 ? " is" : "s are", example),
-            "Their parts take room and are not listed. \"walden expire\" removes them; so does a "
-            "lifecycle rule (AbortIncompleteMultipartUpload).");
+            "store.leftovers",
+            format("{} {} older than a day, such as {}", count_text(old_count, kind.leftover_name),
+                   old_count == 1 ? "is" : "are", example),
+            std::string(kind.leftover_hint));
 }
 
 }  // namespace
 
 void check_store(const cli::Session& session, Checker& checker) {
-    checker.group([&] { check_fencing(session, checker); });
-    checker.group([&] { check_uploads(session.config(), checker); });
+    checker.group("store.fencing", [&] { check_fencing(session, checker); });
+    checker.group("store.leftovers", [&] { check_leftovers(session, checker); });
 }
 
 }  // namespace walden::commands

@@ -16,31 +16,34 @@ enum class Level : std::uint8_t { ok, warning, problem };
 
 [[nodiscard]] std::string_view to_string(Level level);
 
+/// `id` is for programs and never changes its meaning: what was looked at, as "store.fencing". The
+/// level says how it is. man walden lists them.
 struct Finding {
     Level level = Level::ok;
+    std::string id;
     std::string text;
     std::string hint;
 };
 
 class Checker {
 public:
-    void ok(std::string text) { add(Level::ok, std::move(text), ""); }
+    void ok(std::string_view id, std::string text) { add(Level::ok, id, std::move(text), ""); }
 
-    void warning(std::string text, std::string hint) {
-        add(Level::warning, std::move(text), std::move(hint));
+    void warning(std::string_view id, std::string text, std::string hint) {
+        add(Level::warning, id, std::move(text), std::move(hint));
     }
 
-    void problem(std::string text, std::string hint) {
-        add(Level::problem, std::move(text), std::move(hint));
+    void problem(std::string_view id, std::string text, std::string hint) {
+        add(Level::problem, id, std::move(text), std::move(hint));
     }
 
-    /// Runs one group of checks; what it throws is a problem, and the others still run.
+    /// Runs one group of checks; what it throws is a problem of that id, and the others still run.
     template <class Check>
-    void group(const Check& check) {
+    void group(std::string_view id, const Check& check) {
         try {
             check();
         } catch (const Error& error) {
-            problem(error.message(),
+            problem(id, error.message(),
                     error.detail().empty() ? error.hint() : error.detail() + " " + error.hint());
         }
     }
@@ -48,8 +51,11 @@ public:
     [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
 
 private:
-    void add(Level level, std::string text, std::string hint) {
-        findings_.push_back({.level = level, .text = std::move(text), .hint = std::move(hint)});
+    void add(Level level, std::string_view id, std::string text, std::string hint) {
+        findings_.push_back({.level = level,
+                             .id = std::string(id),
+                             .text = std::move(text),
+                             .hint = std::move(hint)});
     }
 
     std::vector<Finding> findings_;

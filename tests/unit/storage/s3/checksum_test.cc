@@ -1,11 +1,12 @@
 #include "storage/s3/checksum.h"
 
-#include "storage/s3/http.h"
-#include "storage/s3/timestamps.h"
+#include "storage/http/http.h"
+#include "storage/http/timestamps.h"
 
 #include <catch2/catch.hpp>
 
 using namespace walden;
+using namespace walden::storage;
 using namespace walden::storage::s3;
 
 TEST_CASE("crc64nvme gives the check value of its polynomial, in pieces too", "[s3][checksum]") {

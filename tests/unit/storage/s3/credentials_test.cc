@@ -15,6 +15,7 @@
 #include <map>
 
 using namespace walden;
+using namespace walden::storage;
 using namespace walden::storage::s3;
 using namespace std::chrono_literals;
 using testing::HttpResponder;

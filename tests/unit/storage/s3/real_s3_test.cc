@@ -12,6 +12,7 @@
 #include <string>
 
 using namespace walden;
+using namespace walden::storage;
 using namespace walden::storage::s3;
 using PutOutcome = vault::ObjectStorage::PutOutcome;
 

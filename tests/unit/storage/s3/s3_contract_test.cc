@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 using namespace walden;
+using namespace walden::storage;
 using namespace walden::storage::s3;
 using testing::S3Server;
 

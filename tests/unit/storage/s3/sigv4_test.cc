@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 using namespace walden;
+using namespace walden::storage;
 using namespace walden::storage::s3;
 
 namespace {

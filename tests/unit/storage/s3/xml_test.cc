@@ -1,10 +1,10 @@
-#include "storage/s3/xml.h"
-
 #include "base/format.h"
+#include "storage/s3/s3_documents.h"
 
 #include <catch2/catch.hpp>
 
 using namespace walden;
+using namespace walden::storage;
 using namespace walden::storage::s3;
 
 namespace {
