@@ -85,7 +85,8 @@ int run(int argc, char** argv) {
     // The drivers read their own arguments and have their own help.
     const std::pair<const char*, const char*> drivers[] = {
         {"archive", "Archiving by PostgreSQL itself, beside the peers"},
-        {"recover", "Recovery by PostgreSQL itself, beside the peers"}};
+        {"recover", "Recovery by PostgreSQL itself, beside the peers"},
+        {"backup", "Base backups and restores, beside the peers"}};
     for (const auto& [name, text] : drivers)
         app.add_subcommand(name, text)->prefix_command()->set_help_flag();
     CLI11_PARSE(app, argc, argv);

@@ -37,6 +37,11 @@ class PosixStore:
         """The table [store] of walden's configuration."""
         return {"url": f"file://{self.place(contender)}"}
 
+    def objects(self, contender):
+        """{path: size} of the files that are stored for the contender."""
+        return {str(path): path.stat().st_size for path in self.place(contender).rglob("*")
+                if path.is_file()}
+
     def stored_bytes(self, contender):
         return tree_bytes(self.place(contender))
 

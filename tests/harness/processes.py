@@ -10,9 +10,10 @@ import ctypes
 import dataclasses
 import os
 import resource
+import tempfile
 import time
 
-from harness.outcomes import Failed
+from harness.outcomes import Failed, bound
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -115,6 +116,32 @@ class Watch:
             usage.peak_memory = max(usage.peak_memory, more.peak_memory)
         usage.cpu_seconds += cpu_seconds(self.parent) - self.cpu_before
         return usage
+
+
+def measure(account, argv, patience=3600, **options):
+    """Runs a program to its end: (wall seconds, Usage). The Usage is that of the program and of all
+    that it waited for, its memory that of the largest process. Failed unless it ends with 0."""
+    with tempfile.TemporaryFile() as out:
+        begin = time.perf_counter()
+        process = account.start(argv, stdout=out, stderr=out, **options)
+        usage, deadline = Usage(), time.monotonic() + patience
+        while True:
+            ended, status, rusage = os.wait4(process.pid, os.WNOHANG)
+            wall = time.perf_counter() - begin
+            if ended:
+                break
+            if time.monotonic() > deadline:
+                process.kill()
+                raise Failed(f"{argv[0]} ran longer than {patience} s")
+            time.sleep(0.002)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        account.children.remove(process)
+        usage.add(rusage)
+        if process.returncode != 0:
+            out.seek(0)
+            command = " ".join(map(str, argv))
+            raise Failed(f"{command} ended with {process.returncode}:\n{bound(out.read().decode())}")
+    return wall, usage
 
 
 TIMER = """

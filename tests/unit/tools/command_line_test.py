@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 WRONG = {
-    ("foo",): ('unknown command "foo"', "init, check, agent, push, flush, status, info, verify, unpack, expire, backfill, fetch, keys, adopt"),
+    ("foo",): ('unknown command "foo"', "init, check, backup, restore, preview, agent, push, flush, status, info, verify, unpack, expire, backfill, fetch, keys, adopt"),
     ("inof", "--json"): ('unknown command "inof"', '"walden --help"'),
     ("keys", "foo"): ('unknown command "keys foo"', "list, add, remove, rotate, test, generate"),
     ("keys", "foo", "bar"): ('unknown command "keys foo"', '"walden keys --help"'),

@@ -248,7 +248,7 @@ TEST_CASE("each default that the help shows may be written out", "[config]") {
         if (help.default_value == "required" || help.default_value == "unset") continue;
         CHECK(refusal(minimal + format("{} = {}\n", help.name, help.default_value)) == "accepted");
     }
-    CHECK(setting_help().size() == 47);
+    CHECK(setting_help().size() == 52);
 }
 
 TEST_CASE("an S3 store is configured by its URL and the settings of [store]", "[config]") {
