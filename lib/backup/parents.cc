@@ -9,6 +9,10 @@ namespace walden::backup {
 
 namespace {
 
+/// Names tell when a backup began by the clock of its host, to the second. So that a clock does not
+/// decide, the newest of a few is found by its WAL.
+constexpr std::size_t committed_looked_at = 4;
+
 /// Whether all that a part names of its own backup is there. Objects are whole or not there at all,
 /// so what is listed can be relied on.
 bool is_whole(const vault::IndexPartReader& part, const vault::BackupId& id,
@@ -69,20 +73,32 @@ ParentIndex Parents::open(const vault::BackupStore& store, std::uint32_t page_si
 }
 
 Parents find_parents(const vault::BackupStore& store, const ParentWish& wish) {
-    Parents parents;
     std::vector<vault::BackupId> ids = store.list();
-    // The newest first, as far as names tell; an older one would be as right, and larger.
     std::reverse(ids.begin(), ids.end());
+    std::optional<vault::BackupOutcome> newest;
+    std::vector<vault::BackupOutcome> interrupted;
+    std::size_t committed_count = 0;
     for (const vault::BackupId& id : ids) {
         auto outcome = settled(store, id, wish);
         if (!outcome || outcome->system_identifier != wish.system_identifier ||
             outcome->index.empty() || store.find_tomb(id))
             continue;
-        if (outcome->commit && outcome->commit->format.page_size != wish.page_size) continue;
-        const bool is_committed = outcome->commit.has_value();
-        parents.outcomes.push_back(std::move(*outcome));
-        if (is_committed) break;
+        if (!outcome->commit) {
+            interrupted.push_back(*std::move(outcome));
+            continue;
+        }
+        if (outcome->commit->format.page_size != wish.page_size) continue;
+        if (!newest || newest->commit->stop_lsn < outcome->commit->stop_lsn)
+            newest = std::move(outcome);
+        if (++committed_count == committed_looked_at) break;
     }
+    Parents parents;
+    for (vault::BackupOutcome& outcome : interrupted) {
+        const auto intent = store.find_intent(outcome.id);
+        if (intent && (!newest || intent->start_lsn >= newest->commit->stop_lsn))
+            parents.outcomes.push_back(std::move(outcome));
+    }
+    if (newest) parents.outcomes.push_back(*std::move(newest));
     return parents;
 }
 
