@@ -5,7 +5,6 @@
 #include "tools/cli/messages.h"
 #include "tools/cli/process.h"
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 
@@ -20,14 +19,16 @@ int fetch(const cli::Arguments& arguments) {
     const std::string& file_name = arguments.operands[0];
     const std::string& path = arguments.operands[1];
     // Mostly the file is there already, and this program is small because it does nothing else.
-    if (const auto code = cli::fetch_by_agent(config, file_name, path)) return *code;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+    const cli::FetchedByAgent by_agent = cli::fetch_by_agent(config, file_name, path);
+    if (by_agent.code) return *by_agent.code;
+    cli::Arguments rest = arguments;
+    rest.config_path = config.path;
+    rest.patience = std::chrono::duration_cast<std::chrono::milliseconds>(
         began_at + config.fetch.deadline - Clock::now());
+    rest.distrusts_agent = by_agent.has_failed;
     // Both have the same exit codes from their first instruction on.
-    cli::become_program(
-        storage::is_directory_url(config.store.url) ? "walden-worker" : "walden",
-        {"fetch", "--config", config.path, "--patience",
-         std::to_string(std::max<std::int64_t>(left.count(), 1)), "--", file_name, path});
+    cli::become_program(storage::is_directory_url(config.store.url) ? "walden-worker" : "walden",
+                        cli::words_of("fetch", rest));
 }
 
 }  // namespace

@@ -35,10 +35,16 @@ void push(const cli::Config& config, const cli::Arguments& arguments) {
     const std::string& path = arguments.operands[0];
     const auto deadline = agent::Clock::now() + config.archive.deadline;
     // Mostly the file is archived already, and this program is small because it does nothing else.
-    if (cli::push_by_agent(config, path, deadline)) return;
+    const cli::ByAgent by_agent = cli::push_by_agent(config, path, deadline);
+    if (by_agent == cli::ByAgent::done) return;
+    cli::Arguments rest = arguments;
+    rest.config_path = config.path;
+    rest.patience =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - agent::Clock::now());
+    rest.distrusts_agent = by_agent == cli::ByAgent::failed;
     // Of the two that can do it, walden-worker starts in a millisecond and knows directories only.
     cli::become_program(storage::is_directory_url(config.store.url) ? "walden-worker" : "walden",
-                        {"push", "--config", config.path, path});
+                        cli::words_of("push", rest));
 }
 
 }  // namespace

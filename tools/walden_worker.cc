@@ -31,8 +31,7 @@ kinds of stores.
 )";
 
 void push(const cli::Config& config, const cli::Arguments& arguments) {
-    cli::push_here(config, arguments.operands[0], agent::Clock::now() + config.archive.deadline,
-                   storage::local_stores());
+    cli::push_here(config, arguments, storage::local_stores());
 }
 
 int fetch(const cli::Arguments& arguments) {

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "base/thread_crew.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -22,10 +23,25 @@ constexpr std::chrono::seconds answer_deadline{5};
 constexpr std::chrono::seconds look_interval{5};
 constexpr std::chrono::milliseconds shortest_look{10};
 
-/// The directory, if it is a data directory; nullopt otherwise.
-std::optional<FileIdentity> find_data_directory(const std::string& pgdata) {
-    if (!find_file(pgdata + "/global/pg_control")) return std::nullopt;
-    return find_directory(pgdata);
+/// A descriptor that is kept to be given up.
+FileDescriptor open_spare() {
+    return FileDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+bool is_out_of_descriptors() {
+    return errno == EMFILE || errno == ENFILE;
+}
+
+/// The next connection. Invalid, and errno set, if there is none: then another try waits a moment,
+/// until what is being answered gives something back.
+FileDescriptor accept_connection(const FileDescriptor& listener) {
+    FileDescriptor fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (fd.valid()) return fd;
+    const int error_number = errno;
+    if (is_out_of_descriptors() || errno == ENOBUFS || errno == ENOMEM)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    errno = error_number;
+    return fd;
 }
 
 /// VmRSS of this process, bytes; 0 if unknown.
@@ -66,12 +82,11 @@ Server::Server(FileDescriptor listener, Services services, ServerOptions options
     : listener_(std::move(listener)),
       services_(services),
       options_(std::move(options)),
-      data_directory_(find_data_directory(options_.pgdata)),
       started_at_(static_cast<std::uint64_t>(std::time(nullptr))),
-      last_used_(Clock::now()) {
-    threads_.reserve(options_.connection_count);
-    for (std::size_t i = 0; i < options_.connection_count; ++i)
-        threads_.emplace_back([this] { serve(); });
+      last_used_(Clock::now()),
+      data_directory_(find_data_directory(options_.pgdata)),
+      spare_(open_spare()) {
+    threads_ = start_crew(options_.connection_count, [this] { serve(); });
 }
 
 Server::~Server() {
@@ -95,8 +110,21 @@ void Server::leave(LeaveReason reason) {
     changed_.notify_all();
 }
 
-bool Server::has_data_directory() const {
-    return data_directory_ && find_data_directory(options_.pgdata) == data_directory_;
+/// Where another data directory has come to the configured place, as a restore brings it, the agent
+/// serves that: what it knows of files is believed of no others (FileVersion, DataDirectory), and
+/// the archive may be another cluster's.
+void Server::notice_exchange() {
+    const auto now = find_data_directory(options_.pgdata);
+    if (!now) return;
+    const std::lock_guard lock(mutex_);
+    if (data_directory_ && data_directory_ != now) services_.archive.distrust();
+    data_directory_ = now;
+}
+
+/// With the mutex held: whether the configured data directory was there and is not any more.
+bool Server::has_lost_data_directory() {
+    return data_directory_ && !find_data_directory(options_.pgdata) &&
+           services_.recoveries.is_idle();
 }
 
 LeaveReason Server::wait() {
@@ -111,7 +139,7 @@ LeaveReason Server::wait() {
         const bool has_work = is_working();
         const bool is_idle = busy_count_ == 0 && !has_work;
         if (has_work) last_used_ = Clock::now();
-        if (!leaves_ && !has_data_directory()) leaves_ = LeaveReason::no_data_directory;
+        if (!leaves_ && has_lost_data_directory()) leaves_ = LeaveReason::no_data_directory;
         if (!leaves_ && is_idle && Clock::now() >= last_used_ + options_.idle_timeout)
             leaves_ = LeaveReason::idle;
         if (!leaves_ || (*leaves_ == LeaveReason::superseded && !is_idle)) continue;
@@ -123,23 +151,36 @@ LeaveReason Server::wait() {
 
 void Server::serve() {
     while (!is_closing_) {
-        const FileDescriptor fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (is_closing_) return;
-        if (!fd.valid()) {
-            // Out of descriptors or memory: what is being answered gives some back.
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                std::this_thread::sleep_for(std::chrono::milliseconds(100));
-            continue;
-        }
-        {
-            const std::lock_guard lock(mutex_);
-            ++busy_count_;
-        }
-        answer(fd.get());
-        const std::lock_guard lock(mutex_);
-        --busy_count_;
-        changed_.notify_all();
+        if (const FileDescriptor fd = accept_connection(listener_); fd.valid())
+            serve(fd);
+        else if (is_out_of_descriptors())
+            serve_with_spare();
     }
+}
+
+/// Where there is no descriptor left, the spare one makes room for one question at a time: an agent
+/// that cannot even be asked to stop would stay for ever.
+void Server::serve_with_spare() {
+    const std::lock_guard lock(spare_mutex_);
+    if (is_closing_) return;
+    spare_ = FileDescriptor();
+    {
+        const FileDescriptor fd = accept_connection(listener_);
+        if (fd.valid()) serve(fd);
+    }
+    spare_ = open_spare();
+}
+
+void Server::serve(const FileDescriptor& connection) {
+    if (is_closing_) return;
+    {
+        const std::lock_guard lock(mutex_);
+        ++busy_count_;
+    }
+    answer(connection.get());
+    const std::lock_guard lock(mutex_);
+    --busy_count_;
+    changed_.notify_all();
 }
 
 void Server::answer(int fd) {
@@ -161,7 +202,9 @@ void Server::answer(int fd) {
             const auto question = received.receipt == Receipt::message
                                       ? decode_question(received.header, received.body)
                                       : std::nullopt;
-            must_stop = question && question->type == MessageType::stop;
+            // Whatever its version may be, who wants an agent stopped has it stopped.
+            must_stop = received.receipt == Receipt::message &&
+                        received.header.type == static_cast<std::uint16_t>(MessageType::stop);
             if (question)
                 reply = answer_question(*question, keep_waiting);
             else
@@ -208,6 +251,12 @@ std::optional<Declined> Server::find_objection(const Question& question) {
     } else if (question.caller.configuration != options_.self.configuration) {
         declined = {.reason = DeclineReason::configuration,
                     .text = "the agent was started with another configuration, and leaves"};
+    } else if (question.caller.environment != 0 &&
+               question.caller.environment != options_.self.environment) {
+        declined = {.reason = DeclineReason::environment,
+                    .text =
+                        "the agent was started with other keys or credentials in its "
+                        "environment, and leaves"};
     } else {
         const std::lock_guard lock(mutex_);
         if (!leaves_) return std::nullopt;
@@ -241,6 +290,15 @@ Server::Reply Server::answer_question(const Question& question, const KeepWaitin
     return {encode_declined({.reason = DeclineReason::protocol, .text = "not a question"})};
 }
 
+/// Whoever is declined does the work himself, which is slower: `walden status` says so always, and
+/// the server's log once.
+Bytes Server::decline(const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    ++declined_count_;
+    const bool is_known = std::exchange(last_declined_, why) == why;
+    return encode_declined({.reason = DeclineReason::file, .text = is_known ? std::string() : why});
+}
+
 /// Looking at an agent does not keep it.
 void Server::note_use() {
     const std::lock_guard lock(mutex_);
@@ -249,13 +307,15 @@ void Server::note_use() {
 
 Bytes Server::answer_archive(const Question& question, const KeepWaiting& keep_waiting) {
     note_use();
+    notice_exchange();
     const auto answer =
         services_.archive.archive(question.file_name, question.file_version, keep_waiting);
     if (!answer) return {};
     if (const auto* archived = std::get_if<archive::Archived>(&*answer))
         return encode_archived(*archived);
-    if (const auto* other = std::get_if<archive::OtherFile>(&*answer))
-        return encode_declined({.reason = DeclineReason::file, .text = other->text});
+    if (const auto* other = std::get_if<archive::OtherFile>(&*answer)) {
+        return decline(other->text);
+    }
     return encode_failed(std::get<Error>(*answer));
 }
 
@@ -268,13 +328,12 @@ Bytes Server::answer_flush(const KeepWaiting& keep_waiting) {
 }
 
 Server::Reply Server::answer_fetch(const Question& question, const KeepWaiting& keep_waiting) {
-    // A clone that shares the configuration of its original is another server's recovery.
-    if (find_directory(options_.pgdata + "/pg_wal") != question.directory)
-        return {encode_declined(
-            {.reason = DeclineReason::file,
-             .text = format("the agent serves the server in \"{}\"", options_.pgdata)})};
     note_use();
-    const auto answer = services_.recovery.fetch(question.file_name, keep_waiting);
+    const auto found = services_.recoveries.find(question.data_directory, question.wal_directory);
+    if (!found.prefetcher) {
+        return {decline(found.objection)};
+    }
+    const auto answer = found.prefetcher->fetch(question.file_name, keep_waiting);
     if (!answer) return {};
     if (const auto* delivery = std::get_if<recovery::Delivery>(&*answer))
         return {encode_fetched(*delivery), delivery->file};
@@ -284,21 +343,27 @@ Server::Reply Server::answer_fetch(const Question& question, const KeepWaiting& 
 }
 
 bool Server::is_working() {
-    return !services_.archive.is_idle() || !services_.recovery.is_idle();
+    return !services_.archive.is_idle() || !services_.recoveries.is_idle();
 }
 
 void Server::stop_working_ahead() {
     services_.archive.stop_looking_ahead();
-    services_.recovery.stop_prefetching();
+    services_.recoveries.stop_prefetching();
 }
 
 AgentStatus Server::status() {
+    const auto [declined_count, last_declined] = [&] {
+        const std::lock_guard lock(mutex_);
+        return std::pair(declined_count_, last_declined_);
+    }();
     return {.version = options_.self.version,
             .pid = static_cast<std::uint64_t>(::getpid()),
             .started_at = started_at_,
             .memory_resident = resident_memory(),
+            .declined_count = declined_count,
+            .last_declined = last_declined,
             .archive = services_.archive.status(),
-            .recovery = services_.recovery.status()};
+            .recoveries = services_.recoveries.status()};
 }
 
 }  // namespace walden::agent

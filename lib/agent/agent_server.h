@@ -1,11 +1,12 @@
 // The agent's front: takes questions from a socket and has them answered.
 #pragma once
 
+#include "agent/data_directory.h"
 #include "agent/protocol.h"
+#include "agent/recoveries.h"
 #include "agent/unix_socket.h"
 #include "archive/look_ahead.h"
 #include "base/awaiter.h"
-#include "base/file_identity.h"
 #include "recovery/prefetcher.h"
 
 #include <atomic>
@@ -21,7 +22,7 @@ namespace walden::agent {
 
 struct ServerOptions {
     Caller self;         ///< whoever has another version or configuration is declined
-    std::string pgdata;  ///< when it is gone, or another one in its place, the agent leaves
+    std::string pgdata;  ///< when it is gone, and nobody recovers, the agent leaves
     std::chrono::milliseconds idle_timeout{600'000};
     std::size_t connection_count = 16;  ///< served at once; more wait in the socket's queue
 };
@@ -39,7 +40,7 @@ enum class LeaveReason : std::uint8_t {
 /// What answers the questions; both must outlive the server.
 struct Services {
     archive::LookAhead& archive;
-    recovery::Prefetcher& recovery;
+    Recoveries& recoveries;
 };
 
 /// Serves until there is a reason to leave.
@@ -69,6 +70,8 @@ private:
     };
 
     void serve();
+    void serve(const FileDescriptor& connection);
+    void serve_with_spare();
     void answer(int fd);
     [[nodiscard]] Reply answer_question(const Question& question, const KeepWaiting& keep_waiting);
     [[nodiscard]] Bytes answer_archive(const Question& question, const KeepWaiting& keep_waiting);
@@ -80,7 +83,9 @@ private:
     /// What is no question; the next one of another protocol version finds another agent.
     [[nodiscard]] Bytes refuse(const Received& received);
     [[nodiscard]] std::optional<Declined> find_objection(const Question& question);
-    [[nodiscard]] bool has_data_directory() const;
+    void notice_exchange();
+    [[nodiscard]] bool has_lost_data_directory();
+    [[nodiscard]] Bytes decline(const std::string& why);
     void leave(LeaveReason reason);
     void refuse_connections();
     void note_use();
@@ -88,15 +93,21 @@ private:
     FileDescriptor listener_;
     const Services services_;
     const ServerOptions options_;
-    const std::optional<FileIdentity> data_directory_;  ///< while it is one
     const std::uint64_t started_at_;
 
     std::mutex mutex_;
     std::condition_variable changed_;
     std::optional<LeaveReason> leaves_;
     Clock::time_point last_used_;
+    std::optional<DataDirectory> data_directory_;  ///< as it was seen last
+    std::uint64_t declined_count_ = 0;
+    std::string last_declined_;
     std::size_t busy_count_ = 0;
     std::atomic<bool> is_closing_{false};
+
+    std::mutex spare_mutex_;
+    FileDescriptor spare_;  ///< given up for a question when there is no other
+
     std::vector<std::jthread> threads_;
 };
 

@@ -5,6 +5,9 @@
 #include "base/format.h"
 #include "recovery/nameless_file.h"
 
+#include <cstdlib>
+#include <memory>
+
 namespace walden::agent {
 
 namespace {
@@ -16,6 +19,19 @@ constexpr std::string_view not_understood = "the agent's answer is not understoo
 
 std::optional<Error> failure_in(const AskResult& result) {
     return result.type == MessageType::failed ? decode_failed(result.body) : std::nullopt;
+}
+
+/// Whether a person should be told why the agent did not do it: it would do so for others. An agent
+/// that leaves says so, too, and the next question finds another one.
+bool is_news(const AskResult& result) {
+    return result.reason == DeclineReason::file && !result.text.empty();
+}
+
+std::optional<std::string> absolute_path(const std::string& path) {
+    const std::unique_ptr<char, void (*)(void*)> absolute(::realpath(path.c_str(), nullptr),
+                                                          std::free);
+    if (!absolute) return std::nullopt;
+    return std::string(absolute.get());
 }
 
 PushAnswer take_push_answer(const AskResult& result) {
@@ -71,8 +87,9 @@ PushAnswer ask_to_archive(const Contact& contact, const std::string& path,
                                             .file_version = *version},
                                            patience);
     switch (result.outcome) {
-        case AskOutcome::absent:
-        case AskOutcome::declined: return {};
+        case AskOutcome::absent: return {};
+        case AskOutcome::declined:
+            return is_news(result) ? PushAnswer{.warnings = {result.text}} : PushAnswer{};
         case AskOutcome::unusable: return {.warnings = {result.text}};
         case AskOutcome::deadline_passed:
             return {.outcome = PushAnswer::Outcome::late,
@@ -87,17 +104,20 @@ PushAnswer ask_to_archive(const Contact& contact, const std::string& path,
 
 FetchAnswer ask_to_fetch(const Contact& contact, const std::string& file_name,
                          const std::string& path, const Patience& patience) {
-    const auto directory = find_directory(parent_directory(path));
-    if (!directory) return {};
+    const auto wal_directory = find_directory(parent_directory(path));
+    const auto data_directory = absolute_path(parent_directory(parent_directory(path)));
+    if (!wal_directory || !data_directory) return {};
     const AskResult result = ask_or_launch(contact,
                                            {.caller = contact.caller,
                                             .type = MessageType::fetch,
                                             .file_name = file_name,
-                                            .directory = *directory},
+                                            .data_directory = *data_directory,
+                                            .wal_directory = *wal_directory},
                                            patience);
     switch (result.outcome) {
-        case AskOutcome::absent:
-        case AskOutcome::declined: return {};
+        case AskOutcome::absent: return {};
+        case AskOutcome::declined:
+            return is_news(result) ? FetchAnswer{.warning = result.text} : FetchAnswer{};
         case AskOutcome::unusable:
         case AskOutcome::deadline_passed: return {.warning = result.text};
         case AskOutcome::answered: break;

@@ -19,7 +19,11 @@ AskResult understand(Received received) {
     if (type == MessageType::declined) {
         const auto declined = decode_declined(received.body);
         if (!declined) return unusable("the agent's answer is not understood");
-        return {.outcome = AskOutcome::declined, .body = {}, .text = declined->text, .file = {}};
+        return {.outcome = AskOutcome::declined,
+                .body = {},
+                .text = declined->text,
+                .reason = declined->reason,
+                .file = {}};
     }
     if (received.header.version != protocol_version)
         return unusable(format("the agent speaks protocol version {}", received.header.version));

@@ -34,7 +34,8 @@ struct AskResult {
     MessageType type = MessageType::declined;
     Bytes body;
     std::string text;
-    FileDescriptor file;  ///< that came with it, if one did
+    DeclineReason reason = DeclineReason::protocol;  ///< declined
+    FileDescriptor file;                             ///< that came with it, if one did
 };
 
 /// Asks one question and waits for the answer. Never throws for what an agent does, and returns at

@@ -10,6 +10,8 @@ namespace {
 constexpr std::string_view magic = "WALDENAG";
 constexpr std::size_t text_size_max = 4096;
 constexpr std::size_t warning_count_max = 8;
+constexpr std::size_t short_text_size_max = 1024;
+constexpr std::size_t recovery_count_max = 8;
 
 void write_cut(ByteWriter& writer, std::string_view text) {
     writer.write_text(text.substr(0, text_size_max));
@@ -39,7 +41,12 @@ void for_each_number(Status& status, const Visit& visit) {
           &archive.recent_count, &archive.recent_plain_size, &archive.last_archived_at,
           &archive.last_failure_at})
         visit(*number);
-    auto& recovery = status.recovery;
+    visit(status.declined_count);
+}
+
+/// Of one recovery.
+template <class Status, class Visit>
+void for_each_number_of_recovery(Status& recovery, const Visit& visit) {
     for (auto* number : {&recovery.question_count, &recovery.prefetched_count,
                          &recovery.awaited_count, &recovery.fetched_count, &recovery.absent_count,
                          &recovery.failure_count, &recovery.discarded_count, &recovery.waited_us,
@@ -53,9 +60,34 @@ void for_each_number(Status& status, const Visit& visit) {
 template <class Status, class Visit>
 void for_each_text(Status& status, const Visit& visit) {
     for (auto* text : {&status.archive.last_archived, &status.archive.last_fallback,
-                       &status.archive.last_failure, &status.recovery.last_delivered,
-                       &status.recovery.last_in_archive, &status.recovery.last_failure})
+                       &status.archive.last_failure, &status.last_declined})
         visit(*text);
+}
+
+template <class Status, class Visit>
+void for_each_text_of_recovery(Status& recovery, const Visit& visit) {
+    for (auto* text : {&recovery.last_delivered, &recovery.last_in_archive, &recovery.last_failure})
+        visit(*text);
+}
+
+void write_recovery(ByteWriter& writer, const RecoveryStatus& recovery) {
+    const auto write_short = [&](std::string_view text) {
+        writer.write_text(text.substr(0, short_text_size_max));
+    };
+    write_short(recovery.data_directory);
+    for_each_number_of_recovery(recovery.prefetch,
+                                [&](std::uint64_t number) { writer.write(number); });
+    for_each_text_of_recovery(recovery.prefetch, write_short);
+}
+
+RecoveryStatus read_recovery(ByteReader& reader) {
+    RecoveryStatus recovery;
+    recovery.data_directory = reader.read_text();
+    for_each_number_of_recovery(
+        recovery.prefetch, [&](std::uint64_t& number) { number = reader.read<std::uint64_t>(); });
+    for_each_text_of_recovery(recovery.prefetch,
+                              [&](std::string& text) { text = reader.read_text(); });
+    return recovery;
 }
 
 }  // namespace
@@ -88,6 +120,7 @@ Bytes encode_question(const Question& question) {
     ByteWriter writer(body);
     write_cut(writer, question.caller.version);
     writer.write(question.caller.configuration);
+    writer.write(question.caller.environment);
     if (question.type == MessageType::archive) {
         write_cut(writer, question.file_name);
         writer.write(question.file_version.file.device);
@@ -98,8 +131,9 @@ Bytes encode_question(const Question& question) {
     }
     if (question.type == MessageType::fetch) {
         write_cut(writer, question.file_name);
-        writer.write(question.directory.device);
-        writer.write(question.directory.inode);
+        write_cut(writer, question.data_directory);
+        writer.write(question.wal_directory.device);
+        writer.write(question.wal_directory.inode);
     }
     return encode_message(question.type, body);
 }
@@ -111,6 +145,7 @@ std::optional<Question> decode_question(const MessageHeader& header, ByteView bo
     question.type = static_cast<MessageType>(header.type);
     question.caller.version = reader.read_text();
     question.caller.configuration = reader.read<std::uint64_t>();
+    question.caller.environment = reader.read<std::uint64_t>();
     if (question.type == MessageType::archive) {
         question.file_name = reader.read_text();
         question.file_version.file.device = reader.read<std::uint64_t>();
@@ -123,8 +158,9 @@ std::optional<Question> decode_question(const MessageHeader& header, ByteView bo
     }
     if (question.type == MessageType::fetch) {
         question.file_name = reader.read_text();
-        question.directory.device = reader.read<std::uint64_t>();
-        question.directory.inode = reader.read<std::uint64_t>();
+        question.data_directory = reader.read_text();
+        question.wal_directory.device = reader.read<std::uint64_t>();
+        question.wal_directory.inode = reader.read<std::uint64_t>();
     }
     return exactly(reader, std::move(question));
 }
@@ -193,8 +229,8 @@ std::optional<Declined> decode_declined(ByteView body) {
     ByteReader reader(body);
     Declined declined;
     // A later version may know more reasons: all of them mean the same to the caller.
-    declined.reason = static_cast<DeclineReason>(
-        std::min(reader.read<std::uint8_t>(), static_cast<std::uint8_t>(DeclineReason::leaving)));
+    declined.reason = static_cast<DeclineReason>(std::min(
+        reader.read<std::uint8_t>(), static_cast<std::uint8_t>(DeclineReason::environment)));
     declined.text = reader.read_text();
     return exactly(reader, std::move(declined));
 }
@@ -241,6 +277,9 @@ Bytes encode_status(const AgentStatus& status) {
     for_each_number(status, [&](std::uint64_t number) { writer.write(number); });
     writer.write(static_cast<std::uint64_t>(status.archive.ready_growth));
     for_each_text(status, [&](const std::string& text) { write_cut(writer, text); });
+    const std::size_t count = std::min(status.recoveries.size(), recovery_count_max);
+    writer.write(static_cast<std::uint16_t>(count));
+    for (std::size_t i = 0; i < count; ++i) write_recovery(writer, status.recoveries[i]);
     return encode_message(MessageType::status_report, body);
 }
 
@@ -251,6 +290,9 @@ std::optional<AgentStatus> decode_status(ByteView body) {
     for_each_number(status, [&](std::uint64_t& number) { number = reader.read<std::uint64_t>(); });
     status.archive.ready_growth = static_cast<std::int64_t>(reader.read<std::uint64_t>());
     for_each_text(status, [&](std::string& text) { text = reader.read_text(); });
+    const auto count = reader.read<std::uint16_t>();
+    if (count > recovery_count_max) return std::nullopt;
+    for (std::size_t i = 0; i < count; ++i) status.recoveries.push_back(read_recovery(reader));
     return exactly(reader, std::move(status));
 }
 

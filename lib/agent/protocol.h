@@ -4,7 +4,7 @@
 // All integers little endian, text is u16 n and n bytes.
 //
 //   MESSAGE  0  8  magic "WALDENAG"
-//            8  2  protocol version = 2
+//            8  2  protocol version = 3
 //           10  2  type
 //           12  4  size of the body, at most 64 KiB
 //           16  .. body
@@ -13,12 +13,13 @@
 // are in all versions, and `declined`, `status` and `stop` keep their types, `declined` its body:
 // so two versions can always tell each other that they do not fit.
 //
-//   Questions; each body begins with   text version | u64 configuration
+//   Questions; each body begins with   text version | u64 configuration | u64 environment
 //     1 archive  text name | u64 device | u64 inode | u64 size | u64 mtime s | u64 mtime ns
 //     2 flush    (nothing)
 //     3 status   (nothing)
 //     4 stop     (nothing)
-//     5 fetch    text name | u64 device | u64 inode of the directory that the file is wanted in
+//     5 fetch    text name | text data directory of the server that asks, absolute |
+//                u64 device | u64 inode of the pg_wal there
 //   Answers
 //    16 working    (nothing): the question is being worked on; comes every half second
 //    17 archived   u8 outcome (0 stored, 1 was there) | u16 n | n times text warning
@@ -33,7 +34,9 @@
 //    24 not there  (nothing): the store was asked and has no such file
 //
 // `version` is walden's, `configuration` XXH3-64 of the configuration file's bytes: whoever has
-// another one than the agent is declined, and does the work himself.
+// another one than the agent is declined, and does the work himself. `environment` is XXH3-64 of
+// the environment variables that keys and credentials come from, 0 for who has none or asks as a
+// person: another one than the agent's is declined likewise.
 #pragma once
 
 #include "archive/look_ahead_answer.h"
@@ -50,7 +53,7 @@
 
 namespace walden::agent {
 
-inline constexpr std::uint16_t protocol_version = 2;
+inline constexpr std::uint16_t protocol_version = 3;
 inline constexpr std::size_t message_header_size = 16;
 inline constexpr std::size_t message_body_size_max = std::size_t{64} << 10;
 
@@ -87,14 +90,16 @@ struct MessageHeader {
 struct Caller {
     std::string version;
     std::uint64_t configuration = 0;
+    std::uint64_t environment = 0;  ///< 0: it does not matter
 };
 
 struct Question {
     Caller caller;
     MessageType type = MessageType::status;
-    std::string file_name{};     ///< of archive and fetch: as in pg_wal
-    FileVersion file_version{};  ///< of archive: which file that is
-    FileIdentity directory{};    ///< of fetch: where the file is wanted
+    std::string file_name{};       ///< of archive and fetch: as in pg_wal
+    FileVersion file_version{};    ///< of archive: which file that is
+    std::string data_directory{};  ///< of fetch: the server's
+    FileIdentity wal_directory{};  ///< of fetch: its pg_wal
 };
 
 /// The whole message.
@@ -120,6 +125,7 @@ enum class DeclineReason : std::uint8_t {
     file = 3,           ///< not the file that the agent sees under that name
     user = 4,           ///< neither the agent's user nor root
     leaving = 5,
+    environment = 6,  ///< started with other keys or credentials in its environment; leaves
 };
 
 struct Declined {
@@ -142,14 +148,29 @@ struct Fetched {
 
 [[nodiscard]] std::optional<Fetched> decode_fetched(ByteView body);
 
+/// Of one server.
+struct RecoveryStatus {
+    std::string data_directory;
+    recovery::PrefetchStatus prefetch;
+
+    friend bool operator==(const RecoveryStatus&, const RecoveryStatus&) = default;
+};
+
 /// What `walden status` shows. Times are Unix seconds; sizes bytes.
 struct AgentStatus {
     std::string version;
     std::uint64_t pid = 0;
     std::uint64_t started_at = 0;
     std::uint64_t memory_resident = 0;  ///< of the process
+    std::uint64_t declined_count = 0;   ///< questions that others had to answer
+    std::string last_declined;          ///< why; empty if there was none
     archive::LookAheadStatus archive;
-    recovery::PrefetchStatus recovery;
+    std::vector<RecoveryStatus> recoveries;  ///< the one that asked last first
+
+    /// That one; all zero before the first question of a server.
+    [[nodiscard]] recovery::PrefetchStatus recovery() const {
+        return recoveries.empty() ? recovery::PrefetchStatus{} : recoveries.front().prefetch;
+    }
 
     friend bool operator==(const AgentStatus&, const AgentStatus&) = default;
 };

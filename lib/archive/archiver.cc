@@ -8,6 +8,13 @@
 
 namespace walden::archive {
 
+namespace {
+
+/// Of a line of files that are archived one after the other.
+constexpr std::chrono::seconds state_save_distance{1};
+
+}  // namespace
+
 ArchiveResult Archiver::archive(const FileSource& source) {
     return in_context([&] { return format("archive {}", source.name); },
                       [&] {
@@ -112,7 +119,28 @@ std::optional<vault::Predecessor> Archiver::find_predecessor(StorableFile& file)
                     "by an older copy.");
         return vault::Predecessor{.file_name = name, .content_id = stored->entry.content_id};
     }
+    warn_of_jump(file);
     return std::nullopt;
+}
+
+/// PostgreSQL asks for segments in order, so one that comes too early says that those before it
+/// will not come: pg_resetwal skipped them, or somebody removed them from pg_wal. Once for each
+/// jump, as this segment is the last archived one from now on.
+void Archiver::warn_of_jump(StorableFile& file) const {
+    const wal::SegmentSize size = preparer_.settings().instance.segment_size;
+    const auto segment = *wal::resolve_segment(file.name, size);
+    const auto& last = state_.last_archived();
+    const auto before = last ? wal::parse_segment_name(last->file_name, size) : std::nullopt;
+    if (!before || before->timeline != segment.timeline ||
+        before->segment_number + 1 >= segment.segment_number)
+        return;
+    const std::uint64_t count = segment.segment_number - before->segment_number - 1;
+    file.warnings.push_back(format(
+        "WAL jumps from {} to {}: {} between them {} not in the archive, and no recovery can "
+        "pass. Was pg_resetwal run, or WAL removed from pg_wal? Take a base backup now",
+        last->file_name, to_string(file.name),
+        count == 1 ? std::string("the segment") : format("{} segments", count),
+        count == 1 ? "is" : "are"));
 }
 
 ArchiveResult Archiver::fill(StorableFile& file) const {
@@ -124,12 +152,15 @@ ArchiveResult Archiver::fill(StorableFile& file) const {
     return publisher_.publish(file);
 }
 
-std::optional<std::string> Archiver::remember(const LastArchived& last) {
+std::optional<std::string> Archiver::remember(const LastArchived& last, Follows follows) {
     state_.set_last_archived(last);
-    return save_state();
+    // It is synced, and what is lost of it here costs a warning less, nothing else.
+    const bool is_due = std::chrono::steady_clock::now() - saved_at_ >= state_save_distance;
+    return follows == Follows::nothing || is_due ? save_state() : std::nullopt;
 }
 
-std::optional<std::string> Archiver::save_state() const {
+std::optional<std::string> Archiver::save_state() {
+    saved_at_ = std::chrono::steady_clock::now();
     if (state_.save()) return std::nullopt;
     return format("could not write \"{}\"; archiving works without it, more slowly", state_.path());
 }

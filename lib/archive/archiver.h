@@ -8,6 +8,8 @@
 #include "archive/publisher.h"
 #include "vault/cluster_vault.h"
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,8 +50,10 @@ public:
     /// and the local state is left alone. Throws as archive() does.
     ArchiveResult fill(StorableFile& file) const;
 
-    /// Notes in the local state what was archived last. A warning if that could not be written.
-    [[nodiscard]] std::optional<std::string> remember(const LastArchived& last);
+    /// Notes in the local state what was archived last, and writes it unless others `follow` at
+    /// once. A warning if that could not be written.
+    enum class Follows : std::uint8_t { nothing, others };
+    [[nodiscard]] std::optional<std::string> remember(const LastArchived& last, Follows follows);
 
     /// What this archiver prepares and publishes files with; safe from several threads.
     [[nodiscard]] const FilePreparer& preparer() const { return preparer_; }
@@ -58,14 +62,16 @@ public:
 
 private:
     [[nodiscard]] std::optional<vault::Predecessor> find_predecessor(StorableFile& file) const;
+    void warn_of_jump(StorableFile& file) const;
     ArchiveResult settle(StorableFile& file, const std::optional<vault::StoredEntry>& present);
-    [[nodiscard]] std::optional<std::string> save_state() const;
+    [[nodiscard]] std::optional<std::string> save_state();
 
     const vault::ClusterVault& vault_;
     LocalState& state_;
     FilePreparer preparer_;
     Publisher publisher_;
     Membership membership_;
+    std::chrono::steady_clock::time_point saved_at_;  ///< the local state
 };
 
 }  // namespace walden::archive

@@ -1,5 +1,6 @@
 #include "archive/line_backfill.h"
 
+#include "archive/line_proof.h"
 #include "archive/source_file.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -186,23 +187,23 @@ private:
         }
         Bytes bytes;
         vault_.contents().read(stored->entry, bytes);
-        const auto name = *wal::parse_segment_name(before, size_);
-        const wal::SegmentReport report =
-            wal::read_segment({.bytes = bytes, .name = name, .segment_size = size_});
-        if (!report.carry_out || !report.carry_out->partial) {
-            segment.reason = format(
-                "pg_wal has no {} to compare, and no record leads from the "
-                "archive's to this one",
-                before);
-            return;
+        switch (
+            prove_continuation({.name = *wal::parse_segment_name(before, size_), .bytes = bytes},
+                               {.name = segment.name, .bytes = *file.bytes}, size_)) {
+            case Continuation::proven:
+                segment.state = BackfillState::missing;
+                segment.reason =
+                    format("a record begins in the archive's {} and ends here", before);
+                return;
+            case Continuation::different:
+                segment.state = BackfillState::different;
+                segment.reason = format("it does not continue the archive's {}", before);
+                return;
+            case Continuation::unknown: break;
         }
-        if (read(file, &*report.carry_out).is_complete()) {
-            segment.state = BackfillState::missing;
-            segment.reason = format("a record begins in the archive's {} and ends here", before);
-        } else {
-            segment.state = BackfillState::different;
-            segment.reason = format("it does not continue the archive's {}", before);
-        }
+        segment.reason = format(
+            "pg_wal has no {} to compare, and no record leads from the archive's to this one",
+            before);
     }
 
     /// What nothing before it contradicts, because nothing before it is there, may be proven by

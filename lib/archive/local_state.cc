@@ -82,9 +82,7 @@ bool LocalState::save() const {
     writer.write(crc32c(bytes));
     try {
         make_directories(directory_);
-        NewFile file(path_, 0600);
-        file.write(bytes);
-        file.commit_replacing();
+        write_file_durably(path_, bytes, 0600);
         return true;
     } catch (const Error&) {
         return false;

@@ -47,8 +47,8 @@ public:
 
     void set_last_archived(LastArchived last) { last_ = std::move(last); }
 
-    /// Replaces the file, without syncing: losing it is harmless. False if that failed, for a
-    /// warning.
+    /// Replaces the file, durably: whoever has lost it must prove his descent anew, and cannot
+    /// always (membership.h). False if that failed, for a warning.
     [[nodiscard]] bool save() const;
 
     [[nodiscard]] const std::string& path() const { return path_; }

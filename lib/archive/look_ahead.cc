@@ -2,6 +2,7 @@
 
 #include "archive/ready_files.h"
 #include "base/format.h"
+#include "base/thread_crew.h"
 
 #include <algorithm>
 #include <ctime>
@@ -28,7 +29,7 @@ LookAhead::LookAhead(LookAheadOptions options, Open open)
                 take_result(source.name, result);
             }),
       queue_(2 * options_.pipeline.in_flight) {
-    feeder_ = std::jthread([this] { feed(); });
+    feeder_ = require_thread([this] { feed(); });
 }
 
 LookAhead::~LookAhead() {

@@ -74,6 +74,9 @@ public:
     /// From now on nothing is begun that nobody asked for.
     void stop_looking_ahead();
 
+    /// Something has changed: the archive is opened anew before the next file.
+    void distrust() { kept_.distrust(); }
+
     /// Counts a call of the store that is tried again.
     void note_retry();
 

@@ -1,5 +1,6 @@
 #include "archive/membership.h"
 
+#include "archive/line_proof.h"
 #include "archive/source_file.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -135,6 +136,7 @@ bool Membership::holds_same_wal(const Push& push, const vault::NewestClaim& clai
         // The newest one that both have decides: a fork differs there.
         return vault_.contents().id_of(local) == stored->entry.content_id;
     }
+    if (continues_archive(push)) return true;
     // Nothing archived on it yet but its history: the same data directory on the same host has lost
     // its state in between. Whatever comes next is compared by content.
     bool has_wal = false;
@@ -145,6 +147,47 @@ bool Membership::holds_same_wal(const Push& push, const vault::NewestClaim& clai
                           });
     return !has_wal && claim.claim && claim.claim->host == instance_.host &&
            claim.claim->pgdata == instance_.pgdata;
+}
+
+/// Whether the archive's newest segment of the timeline ends where the oldest of ours begins, and a
+/// record leads from there into ours: for an instance that has lost its state and whose archived
+/// segments have all been recycled.
+bool Membership::continues_archive(const Push& push) const {
+    const wal::SegmentSize size = instance_.segment_size;
+    const auto pushed = wal::resolve_segment(push.name, size);
+    if (push.name.kind != wal::WalFileKind::segment || !pushed) return false;
+    const std::string timeline = wal::timeline_part(pushed->timeline);
+    const auto name_of = [&](std::uint64_t number) {
+        return to_string(wal::SegmentName{pushed->timeline, number}, size);
+    };
+    const auto is_here = [&](std::uint64_t number) {
+        return find_file(push.wal_directory + "/" + name_of(number)).has_value();
+    };
+    std::uint64_t oldest = pushed->segment_number;
+    while (oldest > 0 && is_here(oldest - 1)) --oldest;
+    if (oldest == 0 || !vault_.keys().can_read_contents()) return false;
+    const std::string last_key = vault_.layout().segment_key(name_of(oldest - 1));
+    const auto last = vault_.entries().find(last_key);
+    if (!last || !has_equal_history(push)) return false;
+    bool is_newest = true;
+    vault_.storage().list(vault_.layout().timeline_prefix(timeline), last_key,
+                          [&](const vault::ObjectInfo&) { return is_newest = false; });
+    if (!is_newest) return false;
+    Bytes archived;
+    vault_.contents().read(last->entry, archived);
+    const Bytes local = read_source_file(push.wal_directory + "/" + name_of(oldest), size.bytes());
+    return prove_continuation({.name = {pushed->timeline, oldest - 1}, .bytes = archived},
+                              {.name = {pushed->timeline, oldest}, .bytes = local},
+                              size) == Continuation::proven;
+}
+
+/// Whether the timeline has the same beginning here as in the archive.
+bool Membership::has_equal_history(const Push& push) const {
+    if (push.name.timeline == 1) return true;
+    const std::string name = wal::timeline_part(push.name.timeline) + ".history";
+    const auto stored = vault_.entries().find(vault_.layout().history_key(name));
+    const auto local = read_file(push.wal_directory + "/" + name, text_file_size_max);
+    return stored && local && vault_.contents().id_of(*local) == stored->entry.content_id;
 }
 
 vault::Claim Membership::adopt(wal::TimelineId timeline, std::int64_t time) {

@@ -43,6 +43,8 @@ public:
 
 private:
     bool holds_same_wal(const Push& push, const vault::NewestClaim& claim) const;
+    bool continues_archive(const Push& push) const;
+    bool has_equal_history(const Push& push) const;
     void claim_first(const Push& push);
     void join(const Push& push, const vault::NewestClaim& claim);
     [[noreturn]] void refuse(const Push& push, const vault::NewestClaim& claim) const;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/format.h"
+#include "base/thread_crew.h"
 
 #include <algorithm>
 #include <new>
@@ -34,8 +35,7 @@ Pipeline::Pipeline(const vault::ClusterVault& vault, LocalState& state, ArchiveS
       options_(options),
       deliver_(std::move(deliver)),
       gate_(options.prepare_count, options.memory) {
-    threads_.reserve(options_.in_flight);
-    for (std::size_t i = 0; i < options_.in_flight; ++i) threads_.emplace_back([this] { work(); });
+    threads_ = start_crew(options_.in_flight, [this] { work(); });
 }
 
 Pipeline::~Pipeline() {
@@ -271,9 +271,11 @@ void Pipeline::deliver_in_order(std::unique_lock<std::mutex>& lock) {
         // In the store or not: what is behind a failure is not told as archived.
         if (failed_ && job.ticket > *failed_) result = {};
         auto noted = to_remember_.extract(job.ticket);
+        const auto follows =
+            settled_.empty() ? Archiver::Follows::nothing : Archiver::Follows::others;
         lock.unlock();
         if (!noted.empty() && result.kind == PipelineResult::Kind::archived)
-            if (auto warning = archiver_.remember(noted.mapped()))
+            if (auto warning = archiver_.remember(noted.mapped(), follows))
                 result.archive.warnings.push_back(std::move(*warning));
         lock.lock();
         ++delivered_;

@@ -16,9 +16,6 @@
 
 namespace walden::archive {
 
-/// Histories and labels are a few hundred bytes; this only stops a mistake.
-inline constexpr std::size_t text_file_size_max = 16 << 20;
-
 /// A file that was read once and is known to be what its name says and of this cluster.
 struct PreparedFile {
     wal::WalFileName name;

@@ -11,6 +11,9 @@
 
 namespace walden::archive {
 
+/// Histories and labels are a few hundred bytes; this only stops a mistake.
+inline constexpr std::size_t text_file_size_max = 16 << 20;
+
 /// Where the bytes of one file are.
 struct FileSource {
     std::string name;       ///< as in pg_wal

@@ -2,7 +2,7 @@
 // section 10).
 #pragma once
 
-#include "codec/codec.h"
+#include "codec/page/page_codec.h"
 #include "pg/backup_session.h"
 #include "vault/backup_record.h"
 #include "vault/cluster_vault.h"
@@ -27,7 +27,7 @@ struct BackupSettings {
     std::size_t uploads_in_flight = 3;
     std::size_t rate_max = 0;   ///< bytes a second that are read; 0: as fast as it goes
     bool counts_first = false;  ///< the size of everything, for the progress
-    codec::EncodeOptions encoding;
+    codec::PageEncodeOptions encoding;
     /// How long to wait for the next segment of WAL to arrive in the archive.
     std::chrono::milliseconds wal_patience{60'000};
     vault::Writer writer;

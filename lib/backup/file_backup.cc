@@ -72,6 +72,7 @@ FileBackup::FileBackup(const vault::BackupStore& store, const vault::BackupId& i
     reading_.pages_per_file = settings_.pages_per_file;
     reading_.has_checksums = settings_.has_checksums;
     reading_.encoding = settings_.encoding;
+    reading_.encoding.page_size = settings_.page_size;
     reading_.left_packs = known_packs_.left;
 }
 

@@ -26,7 +26,7 @@ struct FileBackupSettings {
     std::uint32_t page_size = 0;
     std::uint32_t pages_per_file = 0;
     bool has_checksums = false;  ///< of pages
-    codec::EncodeOptions encoding;
+    codec::PageEncodeOptions encoding;
     std::size_t worker_count = 2;
     std::size_t uploads_in_flight = 3;
     std::size_t rate_max = 0;  ///< bytes a second; 0: as fast as it goes

@@ -20,6 +20,8 @@ std::optional<Work> ParallelRead::take(std::unique_lock<std::mutex>& lock) {
 }
 
 void ParallelRead::put(Work work, DoneWork done) {
+    // Whoever took the results failed: they have a gap now.
+    if (failure_ != nullptr) return;
     const std::uint64_t number = work.number;
     finished_.emplace(number, std::pair(std::move(work), std::move(done)));
     for (auto next = finished_.begin(); next != finished_.end() && next->first == next_to_write_;

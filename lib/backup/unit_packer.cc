@@ -5,8 +5,19 @@
 
 namespace walden::backup {
 
-UnitPacker::UnitPacker(vault::PackWriter& packs, codec::EncodeOptions encoding)
-    : packs_(packs), encoding_(encoding), plain_(2 * vault::unit_size_max) {}
+UnitPacker::UnitPacker(vault::PackWriter& packs, UnitContent content,
+                       const codec::PageEncodeOptions& encoding)
+    : packs_(packs), content_(content), encoding_(encoding), plain_(2 * vault::unit_size_max) {}
+
+codec::Encoded UnitPacker::encode() const {
+    const ByteView plain = ByteView(plain_).first(kept_);
+    // Without block numbers: a later backup names some of the pages, and its reader would not know
+    // the numbers of the others. Two bytes a page are stored for it.
+    if (content_ == UnitContent::pages) return codec::encode_pages(plain, encoding_);
+    const bool is_zstd = encoding_.backend == codec::PageEncodeOptions::Backend::zstd;
+    return codec::encode(plain, {.method = is_zstd ? codec::CodecId::zstd : codec::CodecId::lz4,
+                                 .level = encoding_.level});
+}
 
 MutableByteView UnitPacker::room(std::size_t size) {
     assert(size <= vault::unit_size_max);
@@ -27,7 +38,7 @@ void UnitPacker::keep(ByteView page, SectionBuilder& section, const crypto::Page
 
 void UnitPacker::flush() {
     if (kept_ == 0) return;
-    const codec::Encoded encoded = codec::encode(ByteView(plain_).first(kept_), encoding_);
+    const codec::Encoded encoded = encode();
     const vault::PackWriter::Place place = packs_.add(encoded.bytes);
     const vault::Unit unit{.pack = 0,
                            .offset = place.offset,

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "backup/section_builder.h"
-#include "codec/codec.h"
+#include "codec/page/page_codec.h"
 #include "vault/pack_writer.h"
 
 #include <cstdint>
@@ -10,11 +10,18 @@
 
 namespace walden::backup {
 
+/// What the bytes of a unit are.
+enum class UnitContent : std::uint8_t {
+    pages,  ///< of relations
+    bytes,  ///< of whatever else
+};
+
 /// One thread at a time.
 class UnitPacker {
 public:
     /// `packs` must outlive the object.
-    UnitPacker(vault::PackWriter& packs, codec::EncodeOptions encoding);
+    UnitPacker(vault::PackWriter& packs, UnitContent content,
+               const codec::PageEncodeOptions& encoding);
 
     /// Room for `size` bytes, at most vault::unit_size_max, in which pages can be read to be kept.
     /// What was not kept of the room before is gone.
@@ -35,8 +42,11 @@ private:
         std::uint32_t unit = 0;  ///< its number there
     };
 
+    [[nodiscard]] codec::Encoded encode() const;
+
     vault::PackWriter& packs_;
-    codec::EncodeOptions encoding_;
+    UnitContent content_;
+    codec::PageEncodeOptions encoding_;
     Bytes plain_;
     std::size_t kept_ = 0;  ///< bytes at the beginning of plain_
     std::vector<Target> targets_;

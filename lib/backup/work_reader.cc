@@ -37,8 +37,8 @@ WorkReader::WorkReader(Reading& reading)
     : reading_(reading),
       tagger_(vault::make_page_tagger(reading.store->keys())),
       zero_tag_(),
-      relation_units_(*reading.packs, reading.encoding),
-      other_units_(*reading.packs, reading.encoding) {
+      relation_units_(*reading.packs, UnitContent::pages, reading.encoding),
+      other_units_(*reading.packs, UnitContent::bytes, reading.encoding) {
     const Bytes zeros(reading.page_size, std::byte{0});
     zero_tag_ = tagger_.tag(zeros);
 }

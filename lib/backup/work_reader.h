@@ -32,7 +32,7 @@ struct Reading {
     std::uint32_t page_size = 0;
     std::uint32_t pages_per_file = 0;
     bool has_checksums = false;  ///< of pages
-    codec::EncodeOptions encoding;
+    codec::PageEncodeOptions encoding;
     std::vector<vault::PackRef> left_packs;  ///< ascending; their pages are stored again
     RateLimit rate;
 

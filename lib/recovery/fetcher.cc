@@ -8,6 +8,8 @@
 #include "wal/timeline_history.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <ctime>
 #include <thread>
 #include <vector>
 
@@ -47,6 +49,10 @@ wal::WalFileName require_wal_file_name(const std::string& file_name) {
 constexpr std::uint64_t page_size_max = 64 << 10;
 /// A line for each of a hundred thousand timelines.
 constexpr std::uint64_t history_size_max = 16 << 20;
+
+/// How long ago a neighbour may have been written that is still under way: whoever publishes
+/// several does so within seconds, and the clocks of two hosts may be minutes apart.
+constexpr std::chrono::minutes neighbour_age_max{10};
 
 bool is_segment(const wal::WalFileName& name) {
     return name.kind == wal::WalFileKind::segment || name.kind == wal::WalFileKind::partial;
@@ -148,6 +154,19 @@ std::optional<vault::StoredEntry> Fetcher::find_partial(const std::string& file_
     return vault_.entries().find(keys.front());
 }
 
+/// Whether the entry under `key` was written just now, so that its writer may be about to publish
+/// the ones before it. What cannot be read says nothing, and clocks differ.
+bool Fetcher::was_written_recently(const std::string& key) const {
+    try {
+        const auto stored = vault_.entries().find(key);
+        return !stored || std::abs(std::time(nullptr) - stored->entry.writer.time) <=
+                              std::chrono::seconds(neighbour_age_max).count();
+    } catch (const Error& error) {
+        if (!is_damage(error)) throw;
+        return true;
+    }
+}
+
 /// The entry of a segment that appears behind a later one of its timeline, which is there.
 std::optional<vault::StoredEntry> Fetcher::await_neighbour(const wal::WalFileName& name,
                                                            const std::string& file_name) const {
@@ -157,8 +176,8 @@ std::optional<vault::StoredEntry> Fetcher::await_neighbour(const wal::WalFileNam
     const std::string timeline = layout.timeline_prefix(wal::timeline_part(name.timeline));
     std::optional<vault::StoredEntry> stored;
     for (auto left = settings_.hole_patience; left.count() > 0 && !stored; left -= step) {
-        if (!first_object(vault_.storage(), timeline, layout.segment_key(file_name)))
-            return std::nullopt;
+        const auto later = first_object(vault_.storage(), timeline, layout.segment_key(file_name));
+        if (!later || !was_written_recently(*later)) return std::nullopt;
         std::this_thread::sleep_for(std::min(step, left));
         stored = find(name, file_name);
     }

@@ -20,7 +20,7 @@ struct FetchSettings {
     DamagedWalPolicy on_damaged_wal = DamagedWalPolicy::refuse;
     /// How long a missing segment is waited for when a later one of its timeline is there. An agent
     /// publishes a few neighbours at a time, so the later one may be the first to be seen; and what
-    /// is called a hole shuts a standby down.
+    /// is called a hole shuts a standby down. One that was written long ago is not waited for.
     std::chrono::milliseconds hole_patience{0};
 };
 
@@ -74,6 +74,7 @@ private:
                                                          const std::string& file_name) const;
     [[nodiscard]] std::optional<vault::StoredEntry> find_partial(
         const std::string& file_name) const;
+    [[nodiscard]] bool was_written_recently(const std::string& key) const;
     [[nodiscard]] std::optional<vault::StoredEntry> await_neighbour(
         const wal::WalFileName& name, const std::string& file_name) const;
     void require_absence_is_plausible(const wal::WalFileName& name,

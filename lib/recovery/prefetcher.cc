@@ -1,6 +1,7 @@
 #include "recovery/prefetcher.h"
 
 #include "base/format.h"
+#include "base/thread_crew.h"
 
 #include <algorithm>
 #include <utility>
@@ -148,11 +149,19 @@ void Prefetcher::end_stream() {
 /// With the first question: an agent that only archives needs none.
 void Prefetcher::start_threads() {
     if (!threads_.empty()) return;
+    threads_.reserve(options_.in_flight + 2);
     // One is always there for what a server waits for.
-    threads_.emplace_back([this] { work(false); });
-    for (std::size_t i = 0; i < options_.in_flight; ++i)
-        threads_.emplace_back([this] { work(true); });
-    threads_.emplace_back([this] { watch(); });
+    threads_.push_back(require_thread([this] { work(false); }));
+    auto watcher = try_thread([this] { watch(); });
+    // A stream that nobody watches would never end.
+    may_prefetch_ = may_prefetch_ && watcher.has_value();
+    if (!watcher) return;
+    threads_.push_back(std::move(*watcher));
+    for (std::size_t i = 0; i < options_.in_flight; ++i) {
+        auto worker = try_thread([this] { work(true); });
+        if (!worker) break;
+        threads_.push_back(std::move(*worker));
+    }
 }
 
 void Prefetcher::work(bool takes_all) {

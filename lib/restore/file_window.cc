@@ -114,8 +114,8 @@ private:
 
     void decode(const Piece& piece, std::uint64_t offset) {
         plain_.resize(piece.unit.plain_size);
-        codec::decode_into(piece.unit.codec,
-                           encoded_.subspan(piece.unit.offset - offset, piece.unit.stored_size), 1,
+        codec::decode_unit(piece.unit.codec,
+                           encoded_.subspan(piece.unit.offset - offset, piece.unit.stored_size),
                            plain_);
     }
 

@@ -33,6 +33,7 @@ def fill(primary):
     primary.psql("create table orders (id int primary key, state text, amount numeric);"
                  "insert into orders select g, 'open', g * 1.5 from generate_series(1, 20000) g;"
                  "create index on orders (state, amount)")
+    primary.psql("create table emptied as select g from generate_series(1, 5000) g")
     primary.psql("create database other")
     add_rows(primary, 1, rows=20000)
 
@@ -51,10 +52,18 @@ def body(scenario):
     check_equal(second["parent"], first["backup"], "the second is compared with the first")
     check(second["stored_bytes"] <= 100 * KIB,
           f"an unchanged backup stores little: {second['stored_bytes']} bytes")
+    check(second["read_bytes"] < second["plain_bytes"] / 2,
+          f"and reads what WAL names: {second['read_bytes']} of {second['plain_bytes']} bytes")
+    compared = take_backup(archive, "--read-all")
+    check_equal(compared["read_bytes"], compared["plain_bytes"], "bytes read by --read-all")
+    check(compared["stored_bytes"] <= 100 * KIB, "what WAL did not name has not changed")
 
     step("a third one after changes")
     primary.psql("update orders set state = 'paid' where id % 100 = 0")
     add_rows(primary, 2, rows=1000)
+    primary.psql("vacuum orders")
+    primary.psql("create table made as select g as x from generate_series(1, 1000) g")
+    primary.psql("truncate emptied")
     third = take_backup(archive, "--label", "after changes")
     check(third["stored_bytes"] < first["stored_bytes"] / 2, "unchanged pages are not stored again")
 

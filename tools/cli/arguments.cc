@@ -3,7 +3,9 @@
 #include "base/error.h"
 #include "base/format.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 
 namespace walden::cli {
 
@@ -36,6 +38,8 @@ Arguments parse_arguments(int argc, char** argv, std::size_t operand_count) {
             arguments.config_path = argv[++i];
         } else if (word == "--patience" && i + 1 < argc) {
             arguments.patience = parse_patience(argv[++i]);
+        } else if (word == "--distrust-agent") {
+            arguments.distrusts_agent = true;
         } else if (word.starts_with("--config=")) {
             arguments.config_path = word.substr(std::string_view("--config=").size());
         } else {
@@ -49,6 +53,18 @@ Arguments parse_arguments(int argc, char** argv, std::size_t operand_count) {
                                              arguments.operands.size()))
             .with_hint("Try --help.");
     return arguments;
+}
+
+std::vector<std::string> words_of(const std::string& command, const Arguments& arguments) {
+    std::vector<std::string> words = {command, "--config", arguments.config_path};
+    if (arguments.patience)
+        words.insert(
+            words.end(),
+            {"--patience", std::to_string(std::max<std::int64_t>(arguments.patience->count(), 1))});
+    if (arguments.distrusts_agent) words.emplace_back("--distrust-agent");
+    words.emplace_back("--");
+    words.insert(words.end(), arguments.operands.begin(), arguments.operands.end());
+    return words;
 }
 
 }  // namespace walden::cli

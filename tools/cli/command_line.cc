@@ -154,9 +154,9 @@ Command Command::group(const std::string& name, const std::string& help) const {
     return {*app, choice_};
 }
 
-void Command::flag(const std::string& names, bool& value, const std::string& help) const {
-    app_.add_flag_callback(
-        names, [&value, set = !value] { value = set; }, help);
+Option Command::flag(const std::string& names, bool& value, const std::string& help) const {
+    return Option(*app_.add_flag_callback(
+        names, [&value, set = !value] { value = set; }, help));
 }
 
 Option Command::option(const std::string& names, std::string& value,

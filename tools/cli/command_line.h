@@ -79,7 +79,7 @@ public:
     Command group(const std::string& name, const std::string& help) const;
 
     /// "--dry-run", or "-n,--dry-run". Sets `value` to the opposite of what it is now.
-    void flag(const std::string& names, bool& value, const std::string& help) const;
+    Option flag(const std::string& names, bool& value, const std::string& help) const;
 
     Option option(const std::string& names, std::string& value, const std::string& help) const;
     Option option(const std::string& names, std::uint32_t& value, const std::string& help) const;

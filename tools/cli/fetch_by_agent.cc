@@ -23,12 +23,12 @@ std::string_view describe(recovery::Origin origin) {
 
 }  // namespace
 
-std::optional<int> fetch_by_agent(const Config& config, const std::string& file_name,
-                                  const std::string& path) {
-    if (!config.agent.is_enabled || !is_servers_own(path)) return std::nullopt;
+FetchedByAgent fetch_by_agent(const Config& config, const std::string& file_name,
+                              const std::string& path) {
+    if (!config.agent.is_enabled || !is_servers_own(path)) return {};
     using Outcome = agent::FetchAnswer::Outcome;
     const agent::FetchAnswer answer =
-        agent::ask_to_fetch(agent_contact(config), file_name, path,
+        agent::ask_to_fetch(agent_contact(config, Asker::server), file_name, path,
                             // The other half is left for doing the work without it.
                             {.deadline = agent::Clock::now() + config.fetch.deadline / 2,
                              .silence_max = std::min<std::chrono::milliseconds>(
@@ -36,19 +36,19 @@ std::optional<int> fetch_by_agent(const Config& config, const std::string& file_
     switch (answer.outcome) {
         case Outcome::delivered:
             report_note(format("delivered {}: {}", file_name, describe(answer.origin)));
-            return 0;
+            return {.code = 0};
         case Outcome::not_there:
             report_note(format("{} is not in the archive", file_name));
-            return fetch_exit_not_there;
+            return {.code = fetch_exit_not_there};
         case Outcome::failed:
             report_note(
                 format("the agent could not {}; trying without it", answer.error->message()));
-            return std::nullopt;
+            return {.has_failed = true};
         case Outcome::unavailable: break;
     }
     if (!answer.warning.empty())
         report_warning(format("{}; fetching without the agent", answer.warning));
-    return std::nullopt;
+    return {};
 }
 
 }  // namespace walden::cli

@@ -7,6 +7,7 @@
 #include "pg/recovery_state.h"
 #include "recovery/fetcher.h"
 #include "recovery/placement.h"
+#include "tools/cli/agent_place.h"
 #include "tools/cli/fetch_program.h"
 #include "tools/cli/messages.h"
 
@@ -163,6 +164,7 @@ int fetch_here(const Arguments& arguments, storage::StoreTable stores) {
         return fetch_exit_not_there;
     }
     in_delivery(arguments, [&] { placement->commit(); });
+    if (arguments.distrusts_agent) dismiss_agent(config);
     report_note(format("delivered {}: fetched from {}", file_name, config.store.url));
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/format.h"
 #include "crypto/process_memory.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +48,13 @@ void end_without_exception() {
     usual_terminate();
 }
 
+/// Started with closed standard files, the next file that is opened would become one of them, and
+/// take what is printed.
+void open_standard_files() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) return;
+}
+
 void set_handler(int signal, void (*handler)(int)) {
     struct sigaction action {};
 
@@ -60,6 +68,7 @@ void set_handler(int signal, void (*handler)(int)) {
 void prepare_process(int exit_code, int crash_exit_code) {
     end_code = exit_code;
     crash_code = crash_exit_code;
+    open_standard_files();
     for (const int signal : {SIGALRM, SIGTTIN, SIGTTOU, SIGURG, SIGXFSZ, SIGCHLD, SIGUSR1, SIGUSR2})
         set_handler(signal, SIG_DFL);
     // A broken pipe on stderr must not kill a push; it is an error code of write(2) instead. A file

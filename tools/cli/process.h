@@ -10,8 +10,8 @@ namespace walden::cli {
 /// 16), makes SIGTERM and SIGQUIT end the process at once with `exit_code`, and turns a crash
 /// (SIGSEGV, SIGABRT, ...) into `crash_exit_code` with a line on stderr: for archive_command every
 /// status above 125 restarts the archiver uncounted, for restore_command every one below 126 means
-/// "no such file" (faults 15, 17; invariants 3 and 17). Also keeps keys out of core files. Call
-/// first in main().
+/// "no such file" (faults 15, 17; invariants 3 and 17). Opens standard files that are closed. Also
+/// keeps keys out of core files. Call first in main().
 void prepare_process(int exit_code, int crash_exit_code);
 
 /// Where the program that runs lies: the others of walden are beside it.

@@ -1,6 +1,7 @@
 #include "tools/cli/push_here.h"
 
 #include "archive/archiver.h"
+#include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 
 #include <algorithm>
@@ -18,6 +19,12 @@ void push_here(const Config& config, const std::string& path, agent::Clock::time
     archive::Archiver archiver(vault, state, archive_settings(config, identity));
     const archive::ArchiveResult result = archiver.archive(archive::source_at(path));
     for (const std::string& warning : result.warnings) report_warning(warning);
+}
+
+void push_here(const Config& config, const Arguments& arguments, storage::StoreTable stores) {
+    push_here(config, arguments.operands[0],
+              agent::Clock::now() + arguments.patience.value_or(config.archive.deadline), stores);
+    if (arguments.distrusts_agent) dismiss_agent(config);
 }
 
 }  // namespace walden::cli

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/control_file.h"
+#include "tools/cli/agent_place.h"
 #include "tools/cli/messages.h"
 #include "tools/cli/version.h"
 
@@ -195,7 +196,7 @@ archive::ArchiveSettings archive_settings(const Config& config,
 
 archive::LocalState open_local_state(const Session& session, std::uint64_t system_identifier) {
     const Config& config = session.config();
-    return {config.state_dir,
+    return {state_directory(config),
             config.cluster,
             {.repository = session.repository().descriptor().id,
              .system_identifier = system_identifier,

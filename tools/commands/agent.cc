@@ -161,10 +161,14 @@ archive::LookAheadOptions look_ahead_options(const cli::Config& config) {
     archive::LookAhead look_ahead(look_ahead_options(config), [&] {
         return std::make_unique<SessionArchive>(config, [&] { look_ahead.note_retry(); });
     });
-    recovery::Prefetcher prefetcher(prefetch_options(config), [&] {
-        return open_recovery_source(config, [&] { look_ahead.note_retry(); });
+    agent::Recoveries recoveries([&](const std::string& data_directory) {
+        cli::Config of_server = config;
+        of_server.pgdata = data_directory;
+        return std::make_unique<recovery::Prefetcher>(prefetch_options(of_server), [&, of_server] {
+            return open_recovery_source(of_server, [&] { look_ahead.note_retry(); });
+        });
     });
-    agent::Server server(std::move(listener), {look_ahead, prefetcher},
+    agent::Server server(std::move(listener), {look_ahead, recoveries},
                          {.self = cli::agent_caller(config),
                           .pgdata = config.pgdata,
                           .idle_timeout = config.agent.idle_timeout});
@@ -179,7 +183,8 @@ archive::LookAheadOptions look_ahead_options(const cli::Config& config) {
 int run_agent(const cli::Config& config, const AgentOptions& options) {
     FileDescriptor listener = take_activation_socket();
     const bool is_activated = listener.valid();
-    require_private_state_directory(config.state_dir);
+    const std::string directory = cli::state_directory(config);
+    require_private_state_directory(directory);
     const FileDescriptor lock = take_lock(cli::agent_lock_path(config));
     if (!lock.valid()) {
         if (options.ready_fd >= 0) return 0;
@@ -190,6 +195,9 @@ int run_agent(const cli::Config& config, const AgentOptions& options) {
         write_to_log(cli::agent_log_path(config));
         cli::stamp_messages();
     }
+    if (directory != config.state_dir)
+        cli::report_warning(format("state_dir \"{}\" cannot be written; \"{}\" is used",
+                                   config.state_dir, directory));
     keep_memory();
     if (!is_activated) listener = agent::listen_at(cli::agent_socket_path(config));
     if (::chdir("/") != 0) cli::report_warning("could not leave the working directory");

@@ -110,7 +110,6 @@ backup::BackupSettings settings_of(const cli::Session& session, std::uint64_t sy
     settings.reads_all = options.reads_all;
     settings.sample = static_cast<double>(config.backup.sample_percent) / 100;
     settings.counts_first = ::isatty(STDERR_FILENO) == 1;
-    settings.encoding = {.method = codec::CodecId::zstd, .level = 1, .worker_count = 1};
     settings.writer = {.instance = state.instance(),
                        .time = static_cast<std::int64_t>(std::time(nullptr)),
                        .host = archive::describe_host(),
@@ -156,18 +155,16 @@ int backup(const cli::Common& common, const BackupOptions& options) {
     const vault::ClusterIdentity identity = session.require_identity(vault);
     const auto begin = Clock::now();
     ProgressLine line;
-    const backup::BackupObserver observer{
-        .progress = [&](const backup::BackupProgress& progress) { line.show(progress); },
-        .note = [](const std::string& note) { cli::report_note(note); },
-        .warning = [](const std::string& warning) { cli::report_warning(warning); }};
     const vault::BackupOutcome outcome = backup::run_backup(
-        vault, settings_of(session, identity.system_identifier, options), observer);
-    cli::show_progress("");
+        vault, settings_of(session, identity.system_identifier, options),
+        {.progress = [&](const backup::BackupProgress& progress) { line.show(progress); },
+         .note = [](const std::string& text) { cli::report_note(text); },
+         .warning = [](const std::string& text) { cli::report_warning(text); }});
     report(common, outcome, std::chrono::duration<double>(Clock::now() - begin).count());
     for (const vault::DamagedPage& page : outcome.commit->damaged_pages)
         cli::report_warning(format("page {} of \"{}\" is damaged: {}", page.block, page.path,
                                    vault::to_string(page.reason)));
-    return outcome.commit->damaged_pages.empty() ? 0 : 1;
+    return outcome.commit->damaged_pages.empty() ? cli::exit_good : cli::exit_problem;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "tools/cli/process.h"
 #include "tools/cli/session.h"
 #include "tools/commands/all_commands.h"
+#include "tools/commands/state_place.h"
 #include "tools/commands/text.h"
 #include "vault/layout.h"
 #include "vault/repository.h"
@@ -195,6 +196,7 @@ void require_owner_of(const std::string& pgdata) {
 int init(const cli::Common& common, const InitOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
     require_owner_of(config.pgdata);
+    require_state_directory(config);
     InitResult result;
     ensure_repository(config, options, result);
     const cli::Session session(config, cli::typed(config.archive.deadline), storage::all_stores());

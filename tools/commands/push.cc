@@ -22,11 +22,13 @@ struct FlushOptions {
     std::uint32_t timeout_seconds = 0;  ///< 0: as long as it takes
 };
 
-/// nullopt if there is no agent to rely on.
-std::optional<std::uint64_t> flush_by_agent(const cli::Config& config,
-                                            agent::Clock::time_point deadline) {
-    agent::Contact contact = cli::agent_contact(config);
-    contact.user = cli::agent_user(config);
+struct FlushedByAgent {
+    std::optional<std::uint64_t> count{};  ///< none: there is no agent to rely on
+    bool has_failed = false;
+};
+
+FlushedByAgent flush_by_agent(const cli::Config& config, agent::Clock::time_point deadline) {
+    const agent::Contact contact = cli::agent_contact(config, cli::Asker::person);
     const agent::AskResult result =
         agent::ask_or_launch(contact, {.caller = contact.caller, .type = agent::MessageType::flush},
                              {.deadline = deadline});
@@ -34,11 +36,15 @@ std::optional<std::uint64_t> flush_by_agent(const cli::Config& config,
         throw Error(ErrorKind::canceled, "not everything is archived yet")
             .with_hint("\"walden status\" shows what is left.");
     if (result.outcome == agent::AskOutcome::unusable) cli::report_warning(result.text);
-    if (result.outcome != agent::AskOutcome::answered) return std::nullopt;
-    if (result.type == agent::MessageType::failed)
-        if (const auto error = agent::decode_failed(result.body)) throw Error(*error);
-    if (result.type != agent::MessageType::flushed) return std::nullopt;
-    return agent::decode_flushed(result.body);
+    if (result.outcome != agent::AskOutcome::answered) return {};
+    if (result.type == agent::MessageType::failed) {
+        const auto error = agent::decode_failed(result.body);
+        if (!error) return {};
+        cli::report_warning(format("the agent could not: {}; trying without it", error->message()));
+        return {.has_failed = true};
+    }
+    if (result.type != agent::MessageType::flushed) return {};
+    return {.count = agent::decode_flushed(result.body)};
 }
 
 /// One after the other, as PostgreSQL would ask.
@@ -59,11 +65,20 @@ std::uint64_t flush_here(const cli::Config& config, agent::Clock::time_point dea
     return names.size();
 }
 
-int push(const cli::Common& common, const std::string& path) {
+struct PushOptions {
+    std::string path;
+    std::uint32_t patience = 0;  ///< ms, from walden-push; 0: as configured
+    bool distrusts_agent = false;
+};
+
+int push(const cli::Common& common, const PushOptions& options) {
     const cli::Config config = cli::read_config(common.config_path);
-    cli::require_configured_server(config, path);
-    cli::push_here(config, path, agent::Clock::now() + config.archive.deadline,
-                   storage::all_stores());
+    cli::require_configured_server(config, options.path);
+    cli::Arguments arguments{.config_path = config.path,
+                             .operands = {options.path},
+                             .distrusts_agent = options.distrusts_agent};
+    if (options.patience != 0) arguments.patience = std::chrono::milliseconds(options.patience);
+    cli::push_here(config, arguments, storage::all_stores());
     return 0;
 }
 
@@ -73,8 +88,13 @@ int flush(const cli::Common& common, const FlushOptions& options) {
         agent::Clock::now() + (options.timeout_seconds == 0
                                    ? std::chrono::hours(24 * 365)
                                    : std::chrono::seconds(options.timeout_seconds));
-    auto count = config.agent.is_enabled ? flush_by_agent(config, deadline) : std::nullopt;
-    if (!count) count = flush_here(config, deadline);
+    const FlushedByAgent by_agent =
+        config.agent.is_enabled ? flush_by_agent(config, deadline) : FlushedByAgent{};
+    auto count = by_agent.count;
+    if (!count) {
+        count = flush_here(config, deadline);
+        if (by_agent.has_failed) cli::dismiss_agent(config);
+    }
     if (common.is_json())
         cli::print_json({{"durable", *count}});
     else
@@ -86,11 +106,13 @@ int flush(const cli::Common& common, const FlushOptions& options) {
 }  // namespace
 
 void add_push(const cli::Command& parent) {
-    const auto path = std::make_shared<std::string>();
+    const auto options = std::make_shared<PushOptions>();
     const cli::Command command =
         parent.command("push", "Archive one file of pg_wal, as walden-push does without an agent",
-                       [path](const cli::Common& common) { return push(common, *path); });
-    command.operand("PATH", *path, "The file, as PostgreSQL's %p has it");
+                       [options](const cli::Common& common) { return push(common, *options); });
+    command.operand("PATH", options->path, "The file, as PostgreSQL's %p has it");
+    command.option("--patience", options->patience, "From walden-push").hidden();
+    command.flag("--distrust-agent", options->distrusts_agent, "From walden-push").hidden();
 }
 
 void add_flush(const cli::Command& parent) {

@@ -25,12 +25,13 @@ constexpr std::chrono::seconds status_deadline{5};
 
 struct Report {
     bool is_running = false;
-    std::string note;  ///< why the agent does not tell, if one is there
+    std::string note;        ///< why the agent does not tell, if one is there
+    std::string state_note;  ///< if state_dir cannot be used
     agent::AgentStatus status;
     TargetReport target;
 
     /// How long a segment's replay takes, 0 if that is not known.
-    [[nodiscard]] std::uint64_t replay_us() const { return status.recovery.replay_us; }
+    [[nodiscard]] std::uint64_t replay_us() const { return status.recovery().replay_us; }
 };
 
 /// What can be known without an agent.
@@ -52,6 +53,11 @@ Report ask(const cli::Config& config) {
                     .deadline = agent::Clock::now() + status_deadline,
                     .user = cli::agent_user(config)});
     Report report;
+    if (const std::string place = cli::state_directory(config); place != config.state_dir)
+        report.state_note = format(
+            "state_dir \"{}\" cannot be written; \"{}\" is used. \"walden check\" tells "
+            "what to do",
+            config.state_dir, place);
     if (result.outcome == agent::AskOutcome::answered) {
         if (const auto status = agent::decode_status(result.body)) {
             report.is_running = true;
@@ -78,6 +84,7 @@ void print_agent(const Report& report) {
                           moment_text(agent.started_at)));
     else
         print_line(format("agent       {}", report.note.empty() ? "none is running" : report.note));
+    if (!report.state_note.empty()) print_line(format("state       {}", report.state_note));
     if (s.ready_count == 0)
         print_line("backlog     none");
     else
@@ -102,7 +109,16 @@ void print_agent(const Report& report) {
                       s.retry_count));
     if (!s.last_failure.empty())
         print_line(format("last error  {}: {}", moment_text(s.last_failure_at), s.last_failure));
-    print_recovery(agent.recovery, report.target);
+    if (agent.declined_count > 0)
+        print_line(format("not served  {}, the last: {}",
+                          count_text(agent.declined_count, "question"), agent.last_declined));
+    print_recovery(agent.recovery(), report.target);
+    // With one, it is plain which.
+    for (const agent::RecoveryStatus& one : agent.recoveries)
+        if (agent.recoveries.size() > 1)
+            print_line(format(
+                "server      \"{}\" was given {} last", one.data_directory,
+                one.prefetch.last_delivered.empty() ? "nothing" : one.prefetch.last_delivered));
 }
 
 void print_text(const Report& report) {
@@ -121,6 +137,7 @@ void print_json(const Report& report) {
     const archive::LookAheadStatus& s = agent.archive;
     cli::Json json = {{"agent", report.is_running}};
     if (!report.note.empty()) json["note"] = report.note;
+    if (!report.state_note.empty()) json["state_note"] = report.state_note;
     json["ready"] = {{"count", s.ready_count}, {"oldest_age_seconds", s.ready_oldest_age}};
     if (report.is_running) {
         json["ready"]["growth_per_hour"] = s.ready_growth;
@@ -141,7 +158,14 @@ void print_json(const Report& report) {
                             {"retries", s.retry_count},
                             {"last", s.last_failure},
                             {"last_at", moment_json(s.last_failure_at)}};
-        json["recovery"] = recovery_json(agent.recovery);
+        json["declined"] = {{"count", agent.declined_count}, {"last", agent.last_declined}};
+        json["recovery"] = recovery_json(agent.recovery());
+        json["recoveries"] = cli::Json::array();
+        for (const agent::RecoveryStatus& one : agent.recoveries) {
+            cli::Json item = recovery_json(one.prefetch);
+            item["data_directory"] = one.data_directory;
+            json["recoveries"].push_back(std::move(item));
+        }
     }
     json["recovery_target"] = target_json(report.target, report.replay_us());
     cli::print_json(json);
@@ -184,7 +208,7 @@ void print_prometheus(const Report& report, const std::string& cluster) {
            s.last_archived_at);
     metric("last_failure_timestamp_seconds", "gauge", "When a file could not be archived last.",
            s.last_failure_at);
-    print_recovery_metrics(agent.recovery, metric);
+    print_recovery_metrics(agent.recovery(), metric);
 }
 
 int status(const cli::Common& common, const StatusOptions& options) {

@@ -10,6 +10,7 @@
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,20 +29,22 @@ const Caller self{.version = "0.1.0", .configuration = 42};
 /// A served host behind a socket.
 struct Running {
     explicit Running(std::chrono::milliseconds idle_timeout = std::chrono::minutes(10),
-                     const std::string& name = "agent.sock")
+                     const std::string& name = "agent.sock", Caller me = self)
         : served(storage),
-          recovery(storage, scratch.path() + "/data/pg_wal"),
+          recoveries([this](const std::string& data_directory) {
+              servers.push_back(
+                  std::make_unique<ServedRecovery>(storage, data_directory + "/pg_wal"));
+              return std::move(servers.back()->prefetcher);
+          }),
           socket(scratch.path() + "/" + name) {
         put_test_identity(make_vault(storage));
-        make_directories(scratch.path() + "/data/global");
-        make_directories(scratch.path() + "/data/pg_wal");
-        NewFile control(scratch.path() + "/data/global/pg_control", 0600);
-        control.commit_replacing();
+        make_data_directory("data");
         make_directories(parent_directory(socket));
-        server = std::make_unique<Server>(
-            listen_at(socket), Services{*served.look_ahead, *recovery.prefetcher},
-            ServerOptions{
-                .self = self, .pgdata = scratch.path() + "/data", .idle_timeout = idle_timeout});
+        server =
+            std::make_unique<Server>(listen_at(socket), Services{*served.look_ahead, recoveries},
+                                     ServerOptions{.self = std::move(me),
+                                                   .pgdata = scratch.path() + "/data",
+                                                   .idle_timeout = idle_timeout});
     }
 
     [[nodiscard]] AskOptions options() const {
@@ -57,10 +60,35 @@ struct Running {
                 .file_version = *find_file(served.host.path(name))};
     }
 
+    std::string make_data_directory(const std::string& name) const {
+        const std::string path = scratch.path() + "/" + name;
+        make_directories(path + "/global");
+        make_directories(path + "/pg_wal");
+        NewFile control(path + "/global/pg_control", 0600);
+        control.commit_replacing();
+        return path;
+    }
+
+    /// What the server in `data_directory` asks for.
+    [[nodiscard]] Question fetch_question(const std::string& data_directory,
+                                          const std::string& name) const {
+        return {.caller = self,
+                .type = MessageType::fetch,
+                .file_name = name,
+                .data_directory = data_directory,
+                .wal_directory = *find_directory(data_directory + "/pg_wal")};
+    }
+
+    [[nodiscard]] AgentStatus status() const {
+        const AskResult result = ask({.caller = self, .type = MessageType::status}, options());
+        return *decode_status(result.body);
+    }
+
     testing::ScratchDirectory scratch;
     MemoryStorage storage;
     ServedHost served;
-    ServedRecovery recovery;
+    std::vector<std::unique_ptr<ServedRecovery>> servers;
+    Recoveries recoveries;
     std::string socket;
     std::unique_ptr<Server> server;
 };
@@ -121,6 +149,117 @@ TEST_CASE("an agent leaves when it is idle, asked to, or has lost its data direc
     }
 }
 
+TEST_CASE("two servers recover at once, each from its own data directory", "[server]") {
+    Running running;
+    const auto line = make_line({.count = 2, .record_count = 40});
+    for (const WalFile& file : line) running.served.host.push(make_vault(running.storage), file);
+    const std::string original = running.scratch.path() + "/data";
+    const std::string copy = running.make_data_directory("copy");
+    for (const std::string& server : {original, copy, original}) {
+        const AskResult result =
+            ask(running.fetch_question(server, line[0].name), running.options());
+        REQUIRE(result.outcome == AskOutcome::answered);
+        CHECK(result.type == MessageType::fetched);
+        CHECK(result.file.valid());
+    }
+    CHECK(running.servers.size() == 2);
+    const AgentStatus status = running.status();
+    REQUIRE(status.recoveries.size() == 2);
+    CHECK(status.recoveries[0].data_directory == original);
+    CHECK(status.recoveries[0].prefetch.question_count == 2);
+    CHECK(status.recoveries[1].prefetch.question_count == 1);
+    CHECK(status.declined_count == 0);
+}
+
+TEST_CASE("who cannot be served is told why once, and the status says so", "[server]") {
+    Running running;
+    Question question =
+        running.fetch_question(running.scratch.path() + "/data", "000000010000000000000005");
+    question.data_directory = running.scratch.path() + "/elsewhere";
+    const AskResult first = ask(question, running.options());
+    CHECK(first.outcome == AskOutcome::declined);
+    CHECK(first.reason == DeclineReason::file);
+    CHECK(first.text.find("/elsewhere") != std::string::npos);
+    const AskResult second = ask(question, running.options());
+    CHECK(second.outcome == AskOutcome::declined);
+    CHECK(second.text.empty());
+    CHECK(running.status().declined_count == 2);
+    CHECK(running.status().last_declined == first.text);
+}
+
+TEST_CASE("a data directory that was exchanged is served at once, and the agent stays",
+          "[server]") {
+    Running running;
+    const auto line = make_line({.count = 2, .record_count = 40});
+    for (const WalFile& file : line) running.served.host.push(make_vault(running.storage), file);
+    const std::string data = running.scratch.path() + "/data";
+    CHECK(ask(running.fetch_question(data, line[0].name), running.options()).type ==
+          MessageType::fetched);
+    // A restore empties it and fills it again: its own inode stays.
+    std::filesystem::remove_all(data + "/global");
+    make_directories(running.scratch.path() + "/keeps_the_inode");
+    running.make_data_directory("data");
+    CHECK(ask(running.fetch_question(data, line[1].name), running.options()).type ==
+          MessageType::fetched);
+    CHECK(running.servers.size() == 2);
+    REQUIRE(running.status().recoveries.size() == 1);
+    CHECK(running.status().recoveries[0].prefetch.question_count == 1);
+}
+
+TEST_CASE("other keys or credentials in the environment have the agent leave", "[server]") {
+    Caller here = self;
+    here.environment = 7;
+    for (const std::uint64_t environment : {0U, 7U, 8U}) {
+        Running running(std::chrono::minutes(10), "agent.sock", here);
+        const auto line = make_line({.count = 1, .record_count = 40});
+        running.served.make_ready(line);
+        Caller caller = self;
+        caller.environment = environment;
+        const AskResult result = ask(running.question(line[0].name, caller), running.options());
+        const bool is_other = environment == 8;
+        CHECK(result.outcome == (is_other ? AskOutcome::declined : AskOutcome::answered));
+        if (is_other) CHECK(running.server->wait() == LeaveReason::superseded);
+    }
+}
+
+TEST_CASE("a stop of any protocol version is obeyed", "[server]") {
+    Running running;
+    Bytes message = encode_question({.caller = {.version = "9.9"}, .type = MessageType::stop});
+    store_le(message.data() + 8, static_cast<std::uint16_t>(protocol_version + 1));
+    const FileDescriptor fd = connect_to(running.socket);
+    REQUIRE(send_message(fd.get(), message, agent::Clock::now() + std::chrono::seconds(30)));
+    CHECK(receive_message(fd.get(), agent::Clock::now() + std::chrono::seconds(30)).receipt ==
+          Receipt::message);
+    CHECK(running.server->wait() == LeaveReason::asked);
+}
+
+TEST_CASE("an agent without a descriptor left is still asked and stopped", "[server]") {
+    Running running;
+    rlimit usual{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+    // Connected before there is none left for us either.
+    const FileDescriptor fd = connect_to(running.socket);
+    std::vector<FileDescriptor> taken;
+    for (;;) {
+        FileDescriptor one(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        if (!one.valid()) break;
+        taken.push_back(std::move(one));
+        if (taken.size() == 8) {
+            const rlimit none{.rlim_cur = static_cast<rlim_t>(taken.back().get()) + 1,
+                              .rlim_max = usual.rlim_max};
+            REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+        }
+    }
+    REQUIRE(send_message(fd.get(), encode_question({.caller = self, .type = MessageType::stop}),
+                         agent::Clock::now() + std::chrono::seconds(30)));
+    const Received received =
+        receive_message(fd.get(), agent::Clock::now() + std::chrono::seconds(30));
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+    CHECK(received.receipt == Receipt::message);
+    CHECK(received.header.type == static_cast<std::uint16_t>(MessageType::stopping));
+    CHECK(running.server->wait() == LeaveReason::asked);
+}
+
 TEST_CASE("hostile bytes on the socket get an answer or a closed connection", "[server]") {
     Running running;
     const auto line = make_line({.count = 1, .record_count = 40});
@@ -129,9 +268,11 @@ TEST_CASE("hostile bytes on the socket get an answer or a closed connection", "[
     for (std::size_t i = 0; i < 64; ++i) {
         Bytes bytes = good;
         const auto random = random_array<2>();
-        // Not in version and configuration: another one of these is a reason to leave.
+        // Not in version, configuration and environment: another one of these is a reason to leave,
+        // as is a stop.
         const std::size_t at = std::to_integer<std::size_t>(random[0]) % 48;
-        bytes[at < message_header_size ? at : at + 15] ^= random[1] | std::byte{1};
+        bytes[at < message_header_size ? at : at + 23] ^= random[1] | std::byte{1};
+        if (bytes[10] == static_cast<std::byte>(MessageType::stop)) bytes[10] = std::byte{200};
         if (i % 4 == 0) bytes.resize(i);
         const FileDescriptor fd = connect_to(running.socket);
         REQUIRE(fd.valid());

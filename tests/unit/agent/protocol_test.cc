@@ -21,13 +21,14 @@ ByteView body_of(const Bytes& message) {
 }
 
 Question sample_question() {
-    return {.caller = {.version = "0.1.0", .configuration = 0x1122334455667788},
-            .type = MessageType::archive,
-            .file_name = "000000010000000000000005",
-            .file_version = {.file = {.device = 1, .inode = 2},
-                             .stamp = {.size = 16 << 20,
-                                       .modified_seconds = -5,
-                                       .modified_nanoseconds = 999'999'999}}};
+    return {
+        .caller = {.version = "0.1.0", .configuration = 0x1122334455667788, .environment = 0x99},
+        .type = MessageType::archive,
+        .file_name = "000000010000000000000005",
+        .file_version = {
+            .file = {.device = 1, .inode = 2},
+            .stamp = {
+                .size = 16 << 20, .modified_seconds = -5, .modified_nanoseconds = 999'999'999}}};
 }
 
 }  // namespace
@@ -38,6 +39,7 @@ TEST_CASE("questions come back as they were asked", "[protocol]") {
     REQUIRE(question);
     CHECK(question->caller.version == "0.1.0");
     CHECK(question->caller.configuration == 0x1122334455667788);
+    CHECK(question->caller.environment == 0x99);
     CHECK(question->file_name == "000000010000000000000005");
     CHECK(question->file_version == sample_question().file_version);
     for (const MessageType type : {MessageType::flush, MessageType::status, MessageType::stop}) {
@@ -125,6 +127,15 @@ TEST_CASE("a status comes back in every field", "[protocol]") {
     archive.ready_growth = -7;
     archive.last_archived = "00000002.history";
     archive.last_failure = "no";
+    status.declined_count = next++;
+    status.last_declined = "because";
+    for (const char* directory : {"/srv/one", "/srv/two"}) {
+        RecoveryStatus recovery{.data_directory = directory, .prefetch = {}};
+        recovery.prefetch.question_count = next++;
+        recovery.prefetch.remaining_us = next++;
+        recovery.prefetch.last_failure = directory;
+        status.recoveries.push_back(recovery);
+    }
     const Bytes message = encode_status(status);
     CHECK(decode_status(body_of(message)) == status);
     CHECK_FALSE(decode_status(body_of(message).first(header_of(message).body_size - 1)));

@@ -427,3 +427,19 @@ TEST_CASE("content that fits into an entry by now is not called archived without
     CHECK(a.host.push(a.vault, file).outcome == ArchiveOutcome::already_stored);
     CHECK(equal(*fetch(a.vault, file.name), file.bytes));
 }
+
+TEST_CASE("WAL that jumps is archived, with one warning for each jump", "[archive]") {
+    MemoryStorage storage;
+    const auto vault = make_vault(storage);
+    put_test_identity(vault);
+    const Host host;
+    const auto line = make_line({.count = 6, .record_count = 5});
+    CHECK(host.push(vault, line[0]).warnings.empty());
+    // As after pg_resetwal: 6 and 7 were never archived.
+    const auto jumped = host.push(vault, line[3]);
+    REQUIRE(jumped.warnings.size() == 1);
+    CHECK(mentions(jumped.warnings[0], line[0].name));
+    CHECK(mentions(jumped.warnings[0], "2 segments"));
+    CHECK(host.push(vault, line[4]).warnings.empty());
+    CHECK(fetch(vault, line[3].name));
+}

@@ -3,6 +3,7 @@
 #include "support/archive_fixture.h"
 #include "support/counting_storage.h"
 #include "support/faulty_storage.h"
+#include "support/gated_storage.h"
 #include "support/memory_storage.h"
 #include "support/served_archive.h"
 
@@ -175,4 +176,25 @@ TEST_CASE(
         served.look_ahead.reset();
         CHECK(problems_of(verify(plain)).empty());
     }
+}
+
+TEST_CASE("a flush that cannot look any more gives back its place, so the agent can leave",
+          "[look_ahead]") {
+    MemoryStorage memory;
+    GatedStorage storage(memory);
+    put_test_identity(make_vault(memory));
+    ServedHost served(storage);
+    served.make_ready(make_line({.count = 1, .record_count = 40}));
+    storage.close("/wal/");
+    const std::string status = served.host.wal_directory() + "/archive_status";
+    CHECK_THROWS_AS(served.look_ahead->flush([&] {
+        std::filesystem::rename(status, status + ".away");
+        storage.open_all();
+        return true;
+    }),
+                    Error);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!served.look_ahead->is_idle() && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+    CHECK(served.look_ahead->is_idle());
 }

@@ -4,6 +4,7 @@
 #include "support/archive_fixture.h"
 #include "support/errors.h"
 #include "support/memory_storage.h"
+#include "support/wal_builder.h"
 
 #include <catch2/catch.hpp>
 
@@ -230,4 +231,83 @@ TEST_CASE("the host describes itself in one short line", "[archive][membership]"
     CHECK_FALSE(host.empty());
     CHECK(host.size() < 300);
     CHECK_FALSE(mentions(host, "\n"));
+}
+
+namespace {
+
+/// A primary that archived two segments, lost its state, and has nothing in pg_wal any more but
+/// what follows them.
+struct Recycled {
+    MemoryStorage storage;
+    vault::ClusterVault vault = make_vault(storage);
+    Host host;
+    std::vector<WalFile> line;
+
+    explicit Recycled(bool crosses = true, std::uint32_t seed = 1)
+        : line(make_crossing_line(crosses, seed)) {
+        put_test_identity(vault);
+        for (std::size_t i = 0; i < 2; ++i) {
+            host.push(vault, line[i]);
+            std::filesystem::remove(host.path(line[i].name));
+        }
+        host.lose_state();
+        for (std::size_t i = 2; i < line.size(); ++i) host.put_file(line[i]);
+    }
+
+    static std::vector<WalFile> make_crossing_line(bool crosses, std::uint32_t seed) {
+        WalBuilder builder({.first = {1, 5}, .seed = seed});
+        std::vector<WalFile> files;
+        for (std::size_t i = 0; i < 4; ++i) {
+            for (int n = 0; n < 30; ++n) builder.record(2000);
+            if (crosses)
+                builder.fill(20'000, 10'000).record(30'000);
+            else
+                builder.switch_segment();
+            files.push_back({to_string(builder.name(i), test_segment_size), builder.segment(i)});
+        }
+        return files;
+    }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "lost state with all archived segments recycled: a record that crosses proves descent "
+    "(invariant 39)",
+    "[archive][membership]") {
+    Recycled r;
+    CHECK(r.host.push(r.vault, r.line[2].name).outcome == ArchiveOutcome::stored);
+    CHECK(r.host.state().membership(1) == 1);
+    CHECK(r.host.push(r.vault, r.line[3].name).outcome == ArchiveOutcome::stored);
+    CHECK(problems_of(verify(r.vault)).empty());
+}
+
+TEST_CASE("a fork is refused even where it begins behind the archive's newest segment (fault 21)",
+          "[archive][membership]") {
+    Recycled r;
+    const Host fork("db2");
+    const auto other = Recycled::make_crossing_line(true, 7);
+    fork.put_files({other[2], other[3]});
+    CHECK(kind_of([&] { fork.push(r.vault, other[2].name); }) == ErrorKind::conflict);
+    CHECK(fork.state().membership(1) == 0);
+}
+
+TEST_CASE("where no record crosses, or a segment is missing between, an operator decides",
+          "[archive][membership]") {
+    {
+        Recycled switched(false);
+        CHECK(kind_of([&] { switched.host.push(switched.vault, switched.line[2].name); }) ==
+              ErrorKind::conflict);
+    }
+    Recycled r;
+    // Somebody archived the next one: the archive's newest is another one.
+    const Host standby("db2");
+    standby.put_files({r.line[1], r.line[2]});
+    standby.push(r.vault, r.line[2].name);
+    std::filesystem::remove(r.host.path(r.line[2].name));
+    CHECK(r.host.push(r.vault, r.line[3].name).outcome == ArchiveOutcome::stored);
+    Recycled late;
+    const Host gap("db3");
+    gap.put_file(late.line[3]);
+    CHECK(kind_of([&] { gap.push(late.vault, late.line[3].name); }) == ErrorKind::conflict);
 }

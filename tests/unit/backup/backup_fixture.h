@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backup/file_backup.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
 #include "restore/file_window.h"
@@ -105,13 +106,12 @@ public:
         intent.system_identifier = test_system;
         intent.parents = parents.ids();
         intent.writer.host = "db1";
-        CHECK(store_.put_intent(intent));
+        if (!store_.put_intent(intent)) throw Error(ErrorKind::conflict, "the id is taken");
         backup::FileBackup files(store_, intent.id,
                                  {.pgdata = data_.path(),
                                   .version_directory = "PG_15_202209061",
                                   .page_size = wish.page_size,
                                   .pages_per_file = 131072,
-                                  .encoding = {.method = codec::CodecId::zstd},
                                   .packs_per_part = wish.packs_per_part},
                                  parents, wish.changes);
         files.read(std::chrono::milliseconds(100), [](const auto&) {});
@@ -146,7 +146,7 @@ public:
         const vault::BackupOutcome& outcome) const {
         const testing::ScratchDirectory scratch;
         const std::uint32_t page_size = outcome.commit->format.page_size;
-        restore::FileWindow window(store_, page_size, 2);
+        restore::FileWindow window(store_, page_size, 2, restore::PresentFiles::none);
         vault::BackupIndexReader index(store_, outcome.id, outcome.index, page_size);
         while (const auto entry = index.next()) {
             const std::string path = scratch.path() + "/" + entry->path;

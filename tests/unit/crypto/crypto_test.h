@@ -55,7 +55,8 @@ inline ContentId compute_content_id(const ContentIdKey& key, ByteView plain,
 
 /// open_slot_chain(), for a slot that was never rotated.
 inline std::optional<KeyBundle> open_slot(const UnlockSecret& secret, ByteView slot) {
-    auto bundles = open_slot_chain(secret, std::vector{to_bytes(slot)});
+    const std::vector<Bytes> chain{to_bytes(slot)};
+    auto bundles = open_slot_chain(secret, chain);
     if (!bundles) return std::nullopt;
     return std::move(bundles->front());
 }

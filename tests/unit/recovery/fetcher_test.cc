@@ -144,6 +144,22 @@ TEST_CASE("a segment that a later one has overtaken is waited for", "[recovery]"
     CHECK(equal(file->bytes, a.files[name]));
 }
 
+TEST_CASE("a hole whose neighbour was written long ago is not waited for", "[recovery]") {
+    Archive a;
+    a.remove(a.entry_key(a.fork.parent[0].name));
+    const std::string later = a.entry_key(a.fork.parent[1].name);
+    vault::Entry entry = a.vault.entries().find(later)->entry;
+    entry.writer.time -= 3600;
+    a.remove(later);
+    a.vault.entries().publish(later, entry);
+    // Far longer than a test may take.
+    const recovery::Fetcher fetcher(a.vault, {.system_identifier = test_system,
+                                              .segment_size = test_segment_size,
+                                              .hole_patience = std::chrono::hours(1)});
+    CHECK(kind_of([&] { static_cast<void>(fetcher.fetch(a.fork.parent[0].name)); }) ==
+          ErrorKind::corrupt);
+}
+
 TEST_CASE("a segment missing before a switch point is a hole, not the end of WAL", "[recovery]") {
     Archive a;
     const auto& last = a.fork.parent[1].name;

@@ -4,6 +4,7 @@
 #include "tools/cli/json.h"
 #include "tools/commands/all_commands.h"
 #include "tools/commands/check/checker.h"
+#include "tools/commands/state_place.h"
 #include "tools/commands/text.h"
 
 #include <algorithm>
@@ -43,6 +44,7 @@ int check(const cli::Common& common, const CheckOptions& options) {
     Checker checker;
     checker.group("repository", [&] {
         const cli::Config config = cli::read_config(common.config_path);
+        checker.group("state", [&] { require_state_directory(config); });
         const cli::Session session(config, cli::typed(config.archive.deadline),
                                    storage::all_stores());
         checker.ok("repository",
