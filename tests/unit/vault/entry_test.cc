@@ -39,6 +39,7 @@ Entry sample() {
     entry.writer.host = "db1";
     entry.writer.version = "0.1.0";
     entry.facts = filled(20, 4);
+    entry.block_references = filled(30, 5);
     return entry;
 }
 
