@@ -1,9 +1,9 @@
 // The agent's front: takes questions from a socket and has them answered.
 #pragma once
 
-#include "agent/data_directory.h"
 #include "agent/protocol.h"
 #include "agent/recoveries.h"
+#include "agent/served_directory.h"
 #include "agent/unix_socket.h"
 #include "archive/look_ahead.h"
 #include "base/awaiter.h"

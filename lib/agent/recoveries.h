@@ -2,8 +2,8 @@
 // the configured one. A copy that is restored beside the original shares its configuration.
 #pragma once
 
-#include "agent/data_directory.h"
 #include "agent/protocol.h"
+#include "agent/served_directory.h"
 #include "recovery/prefetcher.h"
 
 #include <cstdint>

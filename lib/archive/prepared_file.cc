@@ -1,8 +1,10 @@
 #include "archive/prepared_file.h"
 
+#include "archive/previous_segment.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/format.h"
+#include "wal/segment_examiner.h"
 #include "wal/segment_identity.h"
 #include "wal/stored_facts.h"
 #include "wal/timeline_history.h"
@@ -113,13 +115,17 @@ void FilePreparer::require_identity(const PreparedFile& file) const {
 
 void FilePreparer::examine_segment(PreparedFile& file) const {
     require_identity(file);
-    const wal::SegmentReport report = wal::read_segment(
-        {.bytes = *file.bytes,
-         .name = *wal::resolve_segment(file.name, settings_.instance.segment_size),
-         .segment_size = settings_.instance.segment_size,
-         .system_identifier = settings_.system_identifier,
-         .carry_in = nullptr});
+    const wal::SegmentInput segment = {
+        .bytes = *file.bytes,
+        .name = *wal::resolve_segment(file.name, settings_.instance.segment_size),
+        .segment_size = settings_.instance.segment_size,
+        .system_identifier = settings_.system_identifier,
+        .carry_in = nullptr};
+    const wal::SegmentExamination examined =
+        wal::examine_segment(segment, read_end_of_previous(file.directory, segment));
+    const wal::SegmentReport& report = examined.report;
     file.entry.facts = wal::encode_facts(wal::to_stored_facts(report));
+    file.entry.block_references = wal::encode_block_references(examined.references);
     if (file.entry.kind == vault::FileKind::segment && !report.is_complete())
         examine_incomplete(file, report);
 }

@@ -1,5 +1,6 @@
 #include "backup/change_finder.h"
 
+#include "base/error.h"
 #include "base/format.h"
 #include "wal/segment_examiner.h"
 
@@ -14,8 +15,30 @@ class Finder {
 public:
     explicit Finder(const WalSource& wal) : wal_(wal) {}
 
-    /// nullopt if the segment cannot be had.
+    /// What the archiver wrote beside the segment, else what its WAL says; nullopt if the segment
+    /// cannot be had.
     std::optional<wal::BlockReferences> list_of(std::uint64_t number) {
+        if (auto stored = stored_list_of(number)) {
+            bytes_.clear();
+            return stored;
+        }
+        return read_list_of(number);
+    }
+
+private:
+    [[nodiscard]] std::optional<wal::BlockReferences> stored_list_of(std::uint64_t number) const {
+        try {
+            const auto stored = wal_.find_entry(number);
+            if (!stored || stored->entry.block_references.empty()) return std::nullopt;
+            return wal::decode_block_references(stored->entry.block_references);
+        } catch (const Error& error) {
+            // A damaged list is as good as none: the WAL is asked.
+            if (!is_damage(error)) throw;
+            return std::nullopt;
+        }
+    }
+
+    std::optional<wal::BlockReferences> read_list_of(std::uint64_t number) {
         Bytes previous = std::exchange(bytes_, Bytes());
         if (previous.empty() && number > 0 && !wal_.read(number - 1, previous)) previous.clear();
         if (!wal_.read(number, bytes_)) return std::nullopt;
@@ -23,7 +46,6 @@ public:
         return collect_block_references(wal_.input(number, bytes_), ByteView(previous).last(size));
     }
 
-private:
     const WalSource& wal_;
     Bytes bytes_;  ///< of the segment that was read last
 };

@@ -6,6 +6,7 @@
 #include "base/guarded.h"
 #include "base/parallel.h"
 #include "catalog/survey.h"
+#include "inspect/backup_checker.h"
 #include "inspect/segment_chain.h"
 #include "vault/descriptor.h"
 #include "vault/repository.h"
@@ -56,6 +57,7 @@ public:
             check_named_entries();
             check_timelines();
             check_claims();
+            check_backups();
             check_unreferenced();
             check_high_water();
         }
@@ -289,6 +291,15 @@ private:
                 known_.insert(vault_.layout().claim_key(timeline, i));
             return std::string();
         }));
+    }
+
+    void check_backups() {
+        BackupChecker checker(
+            vault_, settings_.depth == Depth::full ? BackupDepth::frames : BackupDepth::checksums,
+            [&](const std::string& key, const BackupChecker::Look& look) {
+                add(look_twice(ProblemKind::missing, key, look));
+            });
+        known_.merge(checker.run(keys_below(vault_.layout().backups_prefix())));
     }
 
     /// Contents without an entry: what a push that was killed left, or one that is under way. Both

@@ -1,5 +1,7 @@
 #include "pg/backup_label.h"
 
+#include "base/error.h"
+#include "base/format.h"
 #include "wal/number_text.h"
 
 #include <utility>
@@ -69,6 +71,16 @@ std::optional<BackupLabel> parse_backup_label(std::string_view text) {
     if (!label.redo.is_valid() || !label.checkpoint.is_valid() || label.timeline == 0)
         return std::nullopt;
     return label;
+}
+
+void require_backup_label_name(std::string_view label) {
+    for (const char byte : label)
+        if (static_cast<unsigned char>(byte) < ' ' || byte == 0x7F)
+            throw Error(ErrorKind::usage, "the label of a backup holds a control character");
+    if (label.size() > backup_label_name_size_max)
+        throw Error(ErrorKind::usage,
+                    format("the label of a backup has {} bytes, at most {} are allowed",
+                           label.size(), backup_label_name_size_max));
 }
 
 }  // namespace walden::pg

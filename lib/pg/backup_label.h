@@ -35,6 +35,10 @@ struct BackupLabel {
 /// The longest label that PostgreSQL takes, in bytes (MAXPGPATH).
 inline constexpr std::size_t backup_label_name_size_max = 1024;
 
+/// Throws Error(usage) for a label above that, or with control characters: it is written into
+/// backup_label as it is, where a line break would begin another line.
+void require_backup_label_name(std::string_view label);
+
 /// nullopt if the file lacks what recovery needs, or has it twice: the label is written into the
 /// file as it is, so one with line breaks could pretend to be other lines.
 [[nodiscard]] std::optional<BackupLabel> parse_backup_label(std::string_view text);

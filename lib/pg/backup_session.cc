@@ -3,80 +3,16 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/connection.h"
+#include "pg/query_fields.h"
 #include "wal/number_text.h"
 
-#include <charconv>
 #include <utility>
 
 namespace walden::pg {
 
 namespace {
 
-/// Questions that take no time, and pg_backup_stop, which writes and syncs a little WAL. A standby
-/// whose replay holds a lock on a catalog answers when the lock is gone.
-constexpr std::chrono::minutes answer_time_max{10};
-
 constexpr int version_15 = 150000;
-
-ErrorKind kind_of(const Refusal& refusal) {
-    const std::string_view state = refusal.sqlstate;
-    if (state == "42501") return ErrorKind::denied;  // insufficient_privilege
-    // object_not_in_prerequisite_state, data exceptions: asked again they are refused again.
-    if (state == "55000" || state.starts_with("22")) return ErrorKind::usage;
-    return ErrorKind::unavailable;
-}
-
-std::vector<Row> ask_rows(Connection& connection, const std::string& statement,
-                          const Waiting& waiting = {.longest = answer_time_max}) {
-    Answer answer = connection.ask(statement, waiting);
-    if (answer.kind == AnswerKind::refused)
-        throw Error(kind_of(answer.refusal), answer.refusal.message)
-            .with_detail(answer.refusal.detail)
-            .with_hint(answer.refusal.hint);
-    return std::move(answer.rows);
-}
-
-/// Reads the fields of a row one after the other; a field that is NULL or no number is an Error.
-class Fields {
-public:
-    explicit Fields(std::vector<Row> rows) {
-        if (rows.empty()) throw Error(ErrorKind::unavailable, "the server answers with no row");
-        row_ = std::move(rows[0]);
-    }
-
-    /// "" for NULL.
-    std::string text() {
-        if (next_ >= row_.size()) throw Error(ErrorKind::unavailable, "the answer lacks a column");
-        return row_[next_++].value_or("");
-    }
-
-    bool flag() { return text() == "t"; }
-
-    template <class Number>
-    Number number() {
-        const std::string field = text();
-        Number value{};
-        const char* const end = field.data() + field.size();
-        const auto [rest, error] = std::from_chars(field.data(), end, value);
-        if (error != std::errc() || rest != end)
-            throw Error(ErrorKind::unavailable,
-                        format("the server answers with \"{}\" instead of a number", field));
-        return value;
-    }
-
-    wal::Lsn lsn() {
-        const std::string field = text();
-        const auto lsn = wal::parse_lsn(field);
-        if (!lsn)
-            throw Error(ErrorKind::unavailable,
-                        format("the server answers with \"{}\" instead of an LSN", field));
-        return *lsn;
-    }
-
-private:
-    Row row_;
-    std::size_t next_ = 0;
-};
 
 /// The functions of the version, as SQL names them for privileges.
 std::pair<std::string, std::string> functions_of(int version) {
@@ -94,17 +30,6 @@ std::vector<Tablespace> ask_tablespaces(Connection& connection) {
         if (oid) tablespaces.push_back({.oid = *oid, .location = row.at(1).value_or("")});
     }
     return tablespaces;
-}
-
-void require_label(const std::string& label) {
-    // It is written into backup_label as it is, where a line break would begin another line.
-    for (const char byte : label)
-        if (static_cast<unsigned char>(byte) < ' ' || byte == 0x7F)
-            throw Error(ErrorKind::usage, "the label of a backup holds a control character");
-    if (label.size() > backup_label_name_size_max)
-        throw Error(ErrorKind::usage, format("the label of a backup has {} bytes, at most {} are "
-                                             "allowed",
-                                             label.size(), backup_label_name_size_max));
 }
 
 constexpr const char* start_again =
@@ -169,7 +94,7 @@ void BackupSession::prepare_session() {
 
 void BackupSession::require_rights() {
     const auto [start, stop] = functions_of(first_->version);
-    Fields fields(
+    QueryFields fields(
         ask_rows(*connection_, format("SELECT current_user"
                                       ", has_function_privilege('pg_catalog.{}', 'EXECUTE')"
                                       ", has_function_privilege('pg_catalog.{}', 'EXECUTE')"
@@ -194,7 +119,7 @@ void BackupSession::require_rights() {
 }
 
 void BackupSession::ask_facts() {
-    Fields fields(ask_rows(
+    QueryFields fields(ask_rows(
         *connection_,
         "SELECT s.system_identifier, s.catalog_version_no, i.database_block_size, "
         "i.blocks_per_segment, i.bytes_per_wal_segment, i.data_page_checksum_version, "
@@ -222,14 +147,14 @@ void BackupSession::ask_facts() {
 
 BackupSession::Pulse BackupSession::feel_pulse() {
     // Qualified, since the first call is before search_path is set.
-    Fields fields(ask_rows(*connection_,
-                           "SELECT pg_catalog.pg_backend_pid(), "
-                           "pg_catalog.current_setting('server_version_num'), "
-                           "pg_catalog.pg_is_in_recovery(), c.full_page_writes, "
-                           "greatest(c.timeline_id, r.min_recovery_end_timeline), "
-                           "pg_catalog.pg_postmaster_start_time() "
-                           "FROM pg_catalog.pg_control_checkpoint() c, "
-                           "pg_catalog.pg_control_recovery() r"));
+    QueryFields fields(ask_rows(*connection_,
+                                "SELECT pg_catalog.pg_backend_pid(), "
+                                "pg_catalog.current_setting('server_version_num'), "
+                                "pg_catalog.pg_is_in_recovery(), c.full_page_writes, "
+                                "greatest(c.timeline_id, r.min_recovery_end_timeline), "
+                                "pg_catalog.pg_postmaster_start_time() "
+                                "FROM pg_catalog.pg_control_checkpoint() c, "
+                                "pg_catalog.pg_control_recovery() r"));
     Pulse pulse;
     pulse.backend_pid = fields.number<int>();
     pulse.version = fields.number<int>();
@@ -272,13 +197,13 @@ void BackupSession::keep_alive() {
 
 BackupStart BackupSession::start(const std::string& label, CheckpointPace pace,
                                  const std::function<void()>& watch) {
-    require_label(label);
+    require_backup_label_name(label);
     keep_alive();
     const bool is_new = facts_.version >= version_15;
     const std::string call = format(
         "{}({}, {}{})", is_new ? "pg_backup_start" : "pg_start_backup", connection_->quote(label),
         pace == CheckpointPace::fast ? "true" : "false", is_new ? "" : ", false");
-    Fields fields(
+    QueryFields fields(
         in_context([] { return "begin the backup on the server"; },
                    [&] { return ask_rows(*connection_, "SELECT " + call, {.watch = watch}); }));
     BackupStart start;
@@ -294,12 +219,12 @@ BackupStop BackupSession::stop() {
     keep_alive();
     const char* const function =
         facts_.version >= version_15 ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)";
-    Fields fields(in_context([] { return "end the backup on the server"; },
-                             [&] {
-                                 return ask_rows(
-                                     *connection_,
-                                     format("SELECT lsn, labelfile, spcmapfile FROM {}", function));
-                             }));
+    QueryFields fields(in_context(
+        [] { return "end the backup on the server"; },
+        [&] {
+            return ask_rows(*connection_,
+                            format("SELECT lsn, labelfile, spcmapfile FROM {}", function));
+        }));
     BackupStop stop;
     stop.stop = fields.lsn();
     stop.label_text = fields.text();

@@ -1,7 +1,7 @@
 #include "pg/connection.h"
 
-#include "base/error.h"
 #include "base/format.h"
+#include "pg/query_fields.h"
 
 #include <libpq-fe.h>
 #include <poll.h>
@@ -80,6 +80,22 @@ Answer to_answer(const PGresult* result, PGconn* handle) {
 }
 
 }  // namespace
+
+Error to_error(const Refusal& refusal) {
+    const std::string_view state = refusal.sqlstate;
+    ErrorKind kind = ErrorKind::unavailable;
+    if (state == "42501") kind = ErrorKind::denied;  // insufficient_privilege
+    // object_not_in_prerequisite_state and data exceptions.
+    if (state == "55000" || state.starts_with("22")) kind = ErrorKind::usage;
+    return Error(kind, refusal.message).with_detail(refusal.detail).with_hint(refusal.hint);
+}
+
+std::vector<Row> ask_rows(Connection& connection, const std::string& statement,
+                          const Waiting& waiting) {
+    Answer answer = connection.ask(statement, waiting);
+    if (answer.kind == AnswerKind::refused) throw to_error(answer.refusal);
+    return std::move(answer.rows);
+}
 
 struct Connection::Handle {
     PGconn* connection = nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/error.h"
 
 #include <chrono>
 #include <cstdint>
@@ -43,6 +44,10 @@ struct Refusal {
     std::string detail{};
     std::string hint{};
 };
+
+/// The Error of a refusal: denied for missing rights, usage for what is refused again when it is
+/// asked again, unavailable for the rest.
+[[nodiscard]] Error to_error(const Refusal& refusal);
 
 enum class AnswerKind : std::uint8_t {
     end,       ///< nothing is left of what was sent

@@ -94,11 +94,6 @@ bool is_database_directory(std::string_view path) {
            (depth == 2 || first_part(path) == "pg_tblspc");
 }
 
-/// pg_tblspc/<oid>
-bool is_tablespace(std::string_view path) {
-    return depth_of(path) == 2 && first_part(path) == "pg_tblspc" && is_number(last_part(path));
-}
-
 [[noreturn]] void fail(std::string_view action, const std::string& path, int error_number) {
     const bool is_denied = error_number == EACCES || error_number == EPERM;
     Error error = system_error(is_denied ? ErrorKind::denied : ErrorKind::io,
@@ -121,6 +116,23 @@ std::string read_link(int directory, const std::string& name, const std::string&
 }
 
 }  // namespace
+
+bool is_tablespace_path(std::string_view path) {
+    return depth_of(path) == 2 && first_part(path) == "pg_tblspc" && is_number(last_part(path));
+}
+
+bool is_left_out(std::string_view path) {
+    const std::string_view name = last_part(path);
+    if (depth_of(path) == 1 && is_left_out_at_top(path)) return true;
+    if (depth_of(path) > 1 && is_among(emptied_directories, first_part(path))) return true;
+    for (std::string_view rest = path; !rest.empty();) {
+        const std::string_view part = first_part(rest);
+        if (is_left_out_anywhere(part)) return true;
+        rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    }
+    const auto directory = path.substr(0, path.size() - std::min(path.size(), name.size() + 1));
+    return is_database_directory(directory) && is_temporary_relation(name);
+}
 
 /// One directory on the way down. Names lie one after the other in `names`; those that end in '/'
 /// stand for what is in the directory of that name. So the order of the items is that of the paths:
@@ -212,7 +224,7 @@ void DataFileScan::enter(std::string path) {
 
 void DataFileScan::list(Level& level) {
     const bool is_top = level.path.empty();
-    const bool is_version_list = is_tablespace(level.path);
+    const bool is_version_list = is_tablespace_path(level.path);
     for (;;) {
         errno = 0;
         const dirent* const item = ::readdir(level.directory.get());
@@ -276,8 +288,8 @@ std::optional<DataFile> DataFileScan::look_at(const Level& level, std::string_vi
         file.relation = parse_relation_path(file.path);
     } else if (S_ISLNK(status.st_mode)) {
         file.target = read_link(directory, text, join(pgdata_, file.path));
-        file.kind =
-            is_tablespace(file.path) ? DataFileKind::tablespace_link : DataFileKind::other_link;
+        file.kind = is_tablespace_path(file.path) ? DataFileKind::tablespace_link
+                                                  : DataFileKind::other_link;
         if (file.kind == DataFileKind::other_link &&
             is_among(server_directories, first_part(file.path)))
             throw Error(ErrorKind::usage, format("\"{}\" is a symbolic link to \"{}\"",

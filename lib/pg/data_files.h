@@ -64,6 +64,13 @@ private:
     std::vector<std::unique_ptr<Level>> levels_;  ///< from the data directory down
 };
 
+/// Whether a scan would leave out this path because of its name. It cannot tell the forks of
+/// unlogged relations, which a server does not send.
+[[nodiscard]] bool is_left_out(std::string_view path);
+
+/// pg_tblspc/<oid>
+[[nodiscard]] bool is_tablespace_path(std::string_view path);
+
 /// Opens a file of the scan for reading; nullopt if it is gone. Throws like next(), also if the
 /// path has become something else than a file.
 [[nodiscard]] std::optional<FileDescriptor> open_data_file(const std::string& pgdata,

@@ -26,6 +26,7 @@ enum Tag : std::uint16_t {
     tag_writer = 9,
     tag_facts = 10,
     tag_plain_reasons = 11,
+    tag_block_references = 12,
 };
 
 constexpr std::size_t piece_record_size = 32 + 8 + 8 + 1;
@@ -113,6 +114,9 @@ void read_field(std::uint16_t tag, ByteReader& field, Entry& entry) {
             break;
         case tag_facts: entry.facts = to_bytes(field.read_bytes(field.remaining())); break;
         case tag_plain_reasons: read_plain_reasons(field, entry); break;
+        case tag_block_references:
+            entry.block_references = to_bytes(field.read_bytes(field.remaining()));
+            break;
         default:
             if ((tag & must_understand) != 0)
                 throw Error(ErrorKind::usage,
@@ -194,6 +198,9 @@ Bytes encode_entry(const Entry& entry) {
             for (const Piece& piece : entry.pieces)
                 w.write(static_cast<std::uint8_t>(piece.plain_reason));
         });
+    if (!entry.block_references.empty())
+        fields.field(tag_block_references,
+                     [&](ByteWriter& w) { w.write_bytes(entry.block_references); });
     return out;
 }
 

@@ -65,7 +65,8 @@ struct Entry {
     Bytes inlined;  ///< the container of the only piece, or empty
     std::optional<Predecessor> predecessor;
     Writer writer;
-    Bytes facts;  ///< lib/wal/stored_facts.h; empty for what is not a segment
+    Bytes facts;             ///< lib/wal/stored_facts.h; empty for what is not a segment
+    Bytes block_references;  ///< lib/wal/block_references.h; empty in entries of older versions
 
     [[nodiscard]] std::uint64_t stored_size() const {
         std::uint64_t sum = 0;

@@ -25,14 +25,14 @@ def agent_pid(walden):
 
 def user_arguments(scenario):
     """What runs the words behind it as the unprivileged user, from a program that root runs."""
-    account = scenario.account
+    account = scenario.record
     return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
 
 
 def start_in_namespace(walden, commands):
     """An agent in a mount namespace in which root has run `commands`."""
     scenario = walden.scenario
-    if not scenario.account:
+    if not scenario.record:
         raise Skip("only root makes mount namespaces")
     script = "\n".join(["set -e", *commands, 'exec "$@"'])
     process = scenario.start(
@@ -130,10 +130,10 @@ def limited(scenario):
 
     for count in (4, 6, 7, 8, 9, 10, 12, 16, 24):
         yield f"{count} descriptors", limit(resource.RLIMIT_NOFILE, count)
-    if scenario.account:
+    if scenario.record:
         for more in (1, 4, 18, 24):
             yield (f"{more} threads more",
-                   limit(resource.RLIMIT_NPROC, thread_count(scenario.account) + more))
+                   limit(resource.RLIMIT_NPROC, thread_count(scenario.record) + more))
     for size in (32, 96, 160, 256):
         yield f"{size} MiB of addresses", limit(resource.RLIMIT_AS, size * MIB)
     for size in (0, 4096):
@@ -197,7 +197,7 @@ def without_state(scenario):
     walden = Walden(scenario, primary, agent={"enabled": True})
     parent = scenario.make_directory(scenario.directory / "locked", 0o755)
     walden.init()
-    if scenario.account:
+    if scenario.record:
         os.chown(parent, 0, 0)
     else:
         parent.chmod(0o555)

@@ -100,7 +100,7 @@ def body(scenario):
         WALDEN_TEST_STANDBY=conninfo(standby), WALDEN_TEST_STANDBY_DATA=str(standby.data),
         WALDEN_TEST_POOLER_LENDS=pooler_before(scenario, primary, "lends"),
         WALDEN_TEST_POOLER_NAMES=pooler_before(scenario, primary, "names"))
-    for tag in ("[primary]", "[standby]", "[promotion]"):
+    for tag in ("[primary]", "[protocol]", "[standby]", "[promotion]"):
         step(f"cases {tag}")
         print(scenario.run([PROGRAM, tag]).out, end="")
     step("a prepared directory recovers")

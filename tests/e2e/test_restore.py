@@ -70,6 +70,12 @@ class Copies:
         check(not cluster.data.exists(), f"{what}: nothing is written")
         return done
 
+    def refused_late(self, what, words, *options):
+        """Refused while it writes: what is there cannot be started."""
+        cluster, done = self.restore(f"refused{len(self.scenario.clusters)}", *options, ok=False)
+        check(done.code == 1 and words in done.text, f"{what}: {done.text}")
+        check(not (cluster.data / "global" / "pg_control").exists(), f"{what}: no pg_control")
+
 
 def check_previews(archive, targets, backup):
     for option, value in targets.items():
@@ -165,6 +171,19 @@ def body(scenario):
     killed.finish_recovery()
     check_equal(killed.checksum("orders"), latest, "orders after --delta")
     killed.stop()
+
+    step("verify names a pack that is damaged, and one that is missing (row 85)")
+    walden.run("walden", "verify")
+    store = walden.store
+    store.save()
+    for hurt in (store.flip, store.remove):
+        pack = next(key for key in store.objects() if f"{first}/packs/" in key)
+        hurt(store.objects()[pack])
+        for depth in ([], ["--shallow"]):
+            done = walden.run("walden", "verify", *depth, ok=False)
+            check(done.code == 1 and pack in done.text, f"{depth} names {pack}: {done.text}")
+        copies.refused_late("a pack that is hurt", "packs/00000001", "--immediate", "--backup", first)
+        store.reset()
 
     step("a hole in the WAL is named (row 70)")
     segments = sorted(key for key in walden.store.objects() if "/wal/" in key)

@@ -74,6 +74,11 @@ class Usage:
         self.peak_memory = max(self.peak_memory, rusage.ru_maxrss * 1024)
 
 
+def wait_for_more(pause):
+    """Waits a little for children that have not ended yet, between two looks at them."""
+    time.sleep(pause)
+
+
 def reap(pids, patience=60):
     """Waits for children of ours, which end by themselves; returns their Usage."""
     usage, pids, deadline = Usage(), set(pids), time.monotonic() + patience
@@ -85,7 +90,7 @@ def reap(pids, patience=60):
                 usage.add(rusage)
         if pids and time.monotonic() > deadline:
             raise Failed(f"process {min(pids)} does not end")
-        time.sleep(0.01)
+        wait_for_more(0.01)
     return usage
 
 
@@ -133,7 +138,7 @@ def measure(account, argv, patience=3600, **options):
             if time.monotonic() > deadline:
                 process.kill()
                 raise Failed(f"{argv[0]} ran longer than {patience} s")
-            time.sleep(0.002)
+            wait_for_more(0.002)
         process.returncode = os.waitstatus_to_exitcode(status)
         account.children.remove(process)
         usage.add(rusage)

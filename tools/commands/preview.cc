@@ -1,7 +1,7 @@
 // walden preview: what a restore would do, and what it would lose, without doing it.
 #include "base/error.h"
 #include "base/format.h"
-#include "restore/plan.h"
+#include "restore/restore_plan.h"
 #include "storage/all_stores.h"
 #include "tools/cli/json.h"
 #include "tools/cli/session.h"

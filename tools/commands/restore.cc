@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "pg/configuration_place.h"
-#include "restore/plan.h"
+#include "restore/restore_plan.h"
 #include "restore/restore_run.h"
 #include "storage/all_stores.h"
 #include "tools/cli/json.h"

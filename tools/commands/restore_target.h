@@ -1,7 +1,7 @@
 // The options that say where a recovery is to stop: of restore and preview.
 #pragma once
 
-#include "restore/plan.h"
+#include "restore/restore_plan.h"
 #include "tools/cli/command_line.h"
 
 #include <string>

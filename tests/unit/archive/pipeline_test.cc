@@ -471,12 +471,15 @@ TEST_CASE("bytes that were received are archived as a file is, files and bytes i
         const bool is_received = sources.size() > 2;
         if (is_received) sources.back().bytes = std::make_shared<const Bytes>(file.bytes);
     }
-    Run run(vault, host);
-    run.submit(sources);
-    run.finish();
-    CHECK(run.kinds() == std::string(6, 'a'));
+    {
+        Run run(vault, host);
+        run.submit(sources);
+        run.finish();
+        CHECK(run.kinds() == std::string(6, 'a'));
+        for (std::size_t i = 0; i < line.size(); ++i)
+            CHECK(run.delivered()[i].second.version.has_value() == (i < 2));
+    }
     for (std::size_t i = 0; i < line.size(); ++i) {
-        CHECK(run.delivered()[i].second.version.has_value() == (i < 2));
         CHECK(equal(*fetch(vault, line[i].name), line[i].bytes));
         const auto entry = vault.entries().find(vault.layout().segment_key(line[i].name))->entry;
         CHECK(entry.predecessor.has_value() == (i > 0));

@@ -112,6 +112,7 @@ public:
                                   .version_directory = "PG_15_202209061",
                                   .page_size = wish.page_size,
                                   .pages_per_file = 131072,
+                                  .encoding = {},
                                   .packs_per_part = wish.packs_per_part},
                                  parents, wish.changes);
         files.read(std::chrono::milliseconds(100), [](const auto&) {});

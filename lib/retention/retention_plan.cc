@@ -1,4 +1,4 @@
-#include "retention/plan.h"
+#include "retention/retention_plan.h"
 
 #include "base/format.h"
 

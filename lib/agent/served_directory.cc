@@ -1,4 +1,4 @@
-#include "agent/data_directory.h"
+#include "agent/served_directory.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "restore/plan.h"
+#include "restore/restore_plan.h"
 
 #include "base/error.h"
 #include "base/format.h"
