@@ -129,7 +129,7 @@ def unreadable_file(archive):
 
 def body(scenario):
     archive = archiving_primary(scenario, agent={"enabled": False})
-    add_rows(archive.primary, 1, rows=60000)
+    add_rows(archive.primary, 1, rows=20000)
     killed_and_run_again(archive)
     two_at_once(archive)
     lost_connection(archive)

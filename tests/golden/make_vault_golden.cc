@@ -3,6 +3,10 @@
 //
 //     ninja tests/unit/vault/make_vault_golden && make_vault_golden EMPTY_DIRECTORY
 //
+// The objects of base backups came later, sealed with the keys of what was there:
+//
+//     make_vault_golden --backups tests/golden/vault
+//
 // The key in it is for tests.
 #include "base/error.h"
 #include "base/file.h"
@@ -10,6 +14,8 @@
 #include "base/hash.h"
 #include "storage/posix/posix_storage.h"
 #include "support/archive_fixture.h"
+#include "vault/backup_map.h"
+#include "vault/container_steps.h"
 #include "vault/descriptor.h"
 #include "vault/repository.h"
 
@@ -148,9 +154,64 @@ void make_all(const std::string& directory) {
     write_bad_objects(directory, keys);
 }
 
+/// A map of each kind, as its plain bytes.
+void write_maps(const std::string& directory) {
+    const BackupId id = *parse_backup_id("20261129-080000-3f9c");
+    Section section;
+    section.packs = {{.backup = id, .number = 7}};
+    section.units = {{.pack = 0,
+                      .offset = 1000,
+                      .stored_size = 500,
+                      .plain_size = 3 * 8192,
+                      .codec = codec::CodecId::zstd}};
+    section.runs = {{.page_count = 2, .unit = 0, .plain_offset = 8192},
+                    {.page_count = 1, .unit = std::nullopt, .plain_offset = 0}};
+    section.tags.resize(3);
+    section.tags[1].fill(std::byte{0x77});
+    write(directory + "/backup.section", encode_section(section));
+
+    IndexPartWriter part(8192);
+    IndexEntry file;
+    file.path = "base/5/16384";
+    file.mode = 0600;
+    file.size = 3 * 8192;
+    file.modified = 1'700'000'000;
+    file.is_relation = true;
+    file.sections.resize(1);
+    file.sections[0].map = {.backup = id, .number = 1, .sha256 = {}};
+    file.sections[0].map.sha256.fill(std::byte{0x55});
+    file.sections[0].offset = 2;
+    file.sections[0].size = 90;
+    file.sections[0].uses = {{.pack = section.packs[0], .bytes = 334}};
+    part.add(file);
+    write(directory + "/backup.index", part.finish([](const MapRef& map) { return map.sha256; }));
+    write(directory + "/backup.usage",
+          encode_usage({{.owner = id,
+                         .maps = {1, 2},
+                         .packs = {{.number = 7, .encoded_size = 5000, .used = 334}}}}));
+}
+
+void write_backup_objects(const std::string& directory) {
+    storage::PosixStorage storage(directory + "/repository");
+    const auto key = read_file(directory + "/key", 4096);
+    const Repository repository = Repository::open(
+        storage, {}, [&] { return crypto::UnlockSecret::from_key_text(as_text(*key)); });
+    const ClusterKeyring keys = repository.keyring(std::string(test_cluster));
+    const ClusterKeyring no_keys(test_repository());
+    for (const ObjectKind kind : {ObjectKind::backup, ObjectKind::map, ObjectKind::pack}) {
+        write(format("{}/{}.aes", directory, to_string(kind)), sealed(keys, kind));
+        write(format("{}/{}.none", directory, to_string(kind)), sealed(no_keys, kind));
+    }
+    write_maps(directory);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (argc == 3 && std::string_view(argv[1]) == "--backups") {
+        write_backup_objects(argv[2]);
+        return 0;
+    }
     if (argc != 2) {
         std::fputs("usage: make_vault_golden EMPTY_DIRECTORY\n", stderr);
         return 2;

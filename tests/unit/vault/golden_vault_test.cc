@@ -4,6 +4,7 @@
 #include "base/format.h"
 #include "support/archive_fixture.h"
 #include "support/errors.h"
+#include "vault/backup_map.h"
 #include "vault/descriptor.h"
 #include "vault/repository.h"
 
@@ -64,7 +65,8 @@ TEST_CASE("golden objects of each kind open", "[vault][golden]") {
     const bool is_encrypted = GENERATE(true, false);
     const ClusterKeyring keys = is_encrypted ? golden_keys() : ClusterKeyring(test_repository());
     for (const ObjectKind kind :
-         {ObjectKind::content, ObjectKind::entry, ObjectKind::claim, ObjectKind::identity}) {
+         {ObjectKind::content, ObjectKind::entry, ObjectKind::claim, ObjectKind::identity,
+          ObjectKind::backup, ObjectKind::map, ObjectKind::pack}) {
         const Bytes object =
             read_golden(format("{}.{}", to_string(kind), is_encrypted ? "aes" : "none"));
         const std::string key = format("golden/{}", to_string(kind));
@@ -150,4 +152,27 @@ TEST_CASE("golden bad objects are refused, each with its own words", "[vault][go
         if (item.path().extension() == ".object") ++object_count;
     CHECK(count == object_count);
     CHECK(count == 13);
+}
+
+TEST_CASE("golden maps of a base backup are read and written alike", "[vault][golden][backup]") {
+    const Bytes section = read_golden("backup.section");
+    const Section read = decode_section(section, {.page_size = 8192, .byte_size = 3 * 8192});
+    CHECK(read.packs.at(0).number == 7);
+    CHECK(read.units.at(0).offset == 1000);
+    CHECK(read.runs.at(0).plain_offset == 8192);
+    CHECK_FALSE(read.runs.at(1).unit);
+    CHECK(read.tags.at(1)[0] == std::byte{0x77});
+    CHECK(equal(encode_section(read), section));
+
+    IndexPartReader index(read_golden("backup.index"), 8192);
+    const auto entry = index.next();
+    REQUIRE(entry);
+    CHECK(entry->path == "base/5/16384");
+    CHECK(entry->sections.at(0).map.sha256[31] == std::byte{0x55});
+    CHECK(entry->sections.at(0).uses.at(0).bytes == 334);
+    CHECK_FALSE(index.next());
+
+    const Bytes usage = read_golden("backup.usage");
+    CHECK(decode_usage(usage).at(0).packs.at(0).encoded_size == 5000);
+    CHECK(equal(encode_usage(decode_usage(usage)), usage));
 }
